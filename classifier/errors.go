@@ -19,9 +19,9 @@ const (
 // FieldError says why an account could not be read or classified: where, and
 // what is wrong.
 type FieldError struct {
-	Code    ErrorCode
-	Field   string // path within the account, such as tweets[3].created_at; may be empty
-	Message string // what is wrong and what would be right
+	Code    ErrorCode `json:"code"`
+	Field   string    `json:"field"`   // path within the account, such as tweets[3].created_at; may be empty
+	Message string    `json:"message"` // what is wrong and what would be right
 }
 
 // Error gives the field and the message.
