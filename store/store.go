@@ -126,7 +126,7 @@ type Head struct {
 // ScanMode says what a scan reads of each account.
 type ScanMode uint8
 
-// The modes of Source.Scan.
+// The modes of Source.Scan and Source.Fetch.
 const (
 	ScanDocs ScanMode = iota // whole documents
 	ScanKeys                 // ids and crawled_at only
@@ -141,9 +141,10 @@ type Source interface {
 	// Scan walks all accounts by id, whatever the types of the ids, from a
 	// position that a former scan's batch gave; empty means from the start.
 	Scan(ctx context.Context, from Position, mode ScanMode) (Feed, error)
-	// Fetch reads accounts by id: one change each, in the order of ids, with
-	// the head taken before the read as its Seq, and no Doc where it is gone.
-	Fetch(ctx context.Context, ids []ID) ([]Change, error)
+	// Fetch reads accounts by id: one change each, in the order of ids, with the
+	// head taken before the read as its Seq. What is gone answers OpDelete, what
+	// is there OpUpsert, with its Doc (ScanDocs) or its crawled_at (ScanKeys).
+	Fetch(ctx context.Context, ids []ID, mode ScanMode) ([]Change, error)
 	// Decode pushes a Doc into a Builder that it has reset first.
 	Decode(doc []byte, b *classifier.Builder) error
 }
