@@ -203,6 +203,7 @@ var jsonCases = []struct{ rule, doc string }{
 	{"not a number", `{"a": NaN}`},
 	{"digits, then letters", `{"a": 1234567a}`},
 	{"digits, then a colon", `{"a": 12345678:}`},
+	{"digits, then a byte above ASCII", "{\"a\": 1\xca0000000}"},
 	{"number cut off", `{"a": 123`},
 	{"huge count", `{"user_data": {"followers_count": 1` + strings.Repeat("0", 400) + `}}`},
 	{"huge id", `{"user_data": {"id": 1` + strings.Repeat("0", 40) + `}}`},

@@ -150,7 +150,8 @@ func (s *scanner) digits(i int) int {
 	for uint(i+8) <= uint(len(doc)) {
 		x := binary.LittleEndian.Uint64(doc[i:]) ^ ones*'0'
 		// A byte 0…9 stays below 16 when 6 is added; no sum carries into the next byte.
-		if m := (x | (x & (ones * 0x7f)) + ones*6) & (ones * 0xf0); m != 0 {
+		m := x | (x&(ones*0x7f) + ones*6)
+		if m &= ones * 0xf0; m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}
 		i += 8
