@@ -135,21 +135,20 @@ func (j *jobs) runFiled(ctx context.Context) error {
 // reconcile does the scan that is owed, from where it was interrupted.
 func (j *jobs) reconcile(ctx context.Context) error {
 	killpoint.At("before-reconcile")
-	var since time.Time
-	j.l.ledger.view(func(c *store.Checkpoint) { since = c.Owed.Since })
-	cursor, err := j.scan(ctx, jobReconcile, pipeline.Scan{}, nil)
+	start := j.l.o.Now()
+	cursor, owing, err := j.scan(ctx, jobReconcile, pipeline.Scan{}, nil)
 	if err != nil {
 		return j.passing(ctx, jobReconcile, err)
 	}
 	now := j.l.o.Now()
 	j.l.ledger.update(func(c *store.Checkpoint) {
-		if c.Owed == nil || !c.Owed.Since.Equal(since) {
+		if c.Owing != owing {
 			return // history was lost again meanwhile
 		}
 		c.Owed, c.Recoveries = nil, 0
 		c.Jobs = maps.Clone(c.Jobs)
 		for _, name := range []string{JobBackfill, JobRescore} { // a reconcile does all that they do
-			setMap(&c.Jobs, name, store.Job{LastStart: since, LastSuccess: now})
+			setMap(&c.Jobs, name, store.Job{LastStart: start, LastSuccess: now})
 		}
 	})
 	j.l.o.Log.WithField("accounts", cursor.Seen).WithField("removed", cursor.Removed).Info("reconcile done")
@@ -184,9 +183,9 @@ func (j *jobs) do(ctx context.Context, n *job) error {
 	switch n.name {
 	case JobBackfill:
 		confirm := n.request != nil && n.request.Args[ArgConfirm] == "true"
-		cursor, err = j.scan(ctx, n.name, pipeline.Scan{Keys: true, Rate: l.o.Backfill.Rate, ConfirmRemovals: confirm}, n)
+		cursor, _, err = j.scan(ctx, n.name, pipeline.Scan{Keys: true, Rate: l.o.Backfill.Rate, ConfirmRemovals: confirm}, n)
 	case JobRescore:
-		cursor, err = j.scan(ctx, n.name, pipeline.Scan{Rescore: true, Rate: l.o.Rescore.Rate}, n)
+		cursor, _, err = j.scan(ctx, n.name, pipeline.Scan{Rescore: true, Rate: l.o.Rescore.Rate}, n)
 	case JobReplay:
 		cursor.Seen, err = j.replay(ctx, n.request.Args["ids"])
 	default:
@@ -233,22 +232,23 @@ func describe(c store.Cursor) string {
 	return strings.TrimPrefix(s, ": ")
 }
 
-// scan runs one scan from its saved cursor on, and saves its progress.
-func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (store.Cursor, error) {
+// scan runs one scan from its saved cursor on, and saves its progress. owing
+// tells which reconcile, if any, was owed when it began.
+func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (cursor store.Cursor, owing int64, err error) {
 	l := j.l
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.mu.Lock()
 	l.preempt = cancel // by a loss of history, also of a reconcile, which then begins anew
 	l.mu.Unlock()
-	l.ledger.view(func(c *store.Checkpoint) { s.From = c.Scans[name] })
+	l.ledger.view(func(c *store.Checkpoint) { s.From, owing = c.Scans[name], c.Owing })
 	var reported time.Time
 	s.Save = func(c store.Cursor) {
 		l.mu.Lock()
 		l.scanState = scanState{name, c}
 		l.mu.Unlock()
 		l.ledger.update(func(k *store.Checkpoint) {
-			if ctx.Err() == nil {
+			if k.Owing == owing { // else this scan's place is no longer worth anything
 				k.Scans = maps.Clone(k.Scans)
 				setMap(&k.Scans, name, c)
 			}
@@ -258,12 +258,12 @@ func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (
 			j.report(ctx, n, store.RequestRunning, describe(c), nil)
 		}
 	}
-	cursor, err := l.pipeline.Scan(ctx, s)
+	cursor, err = l.pipeline.Scan(ctx, s)
 	l.mu.Lock()
 	l.preempt, l.scanState = nil, scanState{}
 	l.mu.Unlock()
 	if err != nil {
-		return cursor, err
+		return cursor, owing, err
 	}
 	l.ledger.update(func(c *store.Checkpoint) {
 		c.Scans = maps.Clone(c.Scans)
@@ -276,7 +276,7 @@ func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (
 	if cursor.Held > 0 {
 		l.trip(breakerRemovals, fmt.Sprintf("%d predictions have no account any more", cursor.Held))
 	}
-	return cursor, nil
+	return cursor, owing, nil
 }
 
 // replay reads accounts with dead letters again: those named, or all.

@@ -64,6 +64,7 @@ func (l *leader) restart(head store.Head, reason string) {
 	l.ledger.update(func(c *store.Checkpoint) {
 		c.Identity, c.Position, c.Seq, c.At = head.Identity, head.Position, head.Seq, head.At
 		c.Owed = &store.Reconcile{Reason: reason, Since: now}
+		c.Owing++
 		c.Scans = maps.Clone(c.Scans)
 		delete(c.Scans, jobReconcile)
 	})
