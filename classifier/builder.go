@@ -29,7 +29,8 @@ type Builder struct {
 
 	tweet     Tweet
 	tweetSeen seen
-	raw       bool // reading a timeline's tweet
+	langText  []byte // the tweet's language; of a lang that comes twice nothing may stay
+	raw       bool   // reading a timeline's tweet
 	userIDStr string
 	userIDNum string
 
@@ -135,6 +136,9 @@ func (b *Builder) reset(start context) {
 	}
 	if len(b.langMap) > manyTweets { // clearing costs what the map once held
 		langs, b.langMap = nil, nil
+	}
+	if cap(b.langText) > manyTweets {
+		b.langText = nil
 	}
 	clear(b.langMap)
 	b.acc = Account{Tweets: tweets, Langs: langs}
@@ -379,7 +383,7 @@ func (b *Builder) beginUser() {
 	b.seen &^= 1<<fUserCreatedAt | 1<<fFollowers | 1<<fStatuses | 1<<fUserData
 }
 
-func (b *Builder) beginTweet() { b.tweet, b.tweetSeen = Tweet{}, 0 }
+func (b *Builder) beginTweet() { b.tweet, b.tweetSeen, b.langText = Tweet{}, 0, b.langText[:0] }
 
 func (b *Builder) endTweet() {
 	switch {
@@ -395,6 +399,7 @@ func (b *Builder) endTweet() {
 		}
 	}
 	if b.err == nil { // else the account is lost, and need not take memory
+		b.tweet.Lang = b.lang(b.langText)
 		b.acc.Tweets = append(b.acc.Tweets, b.tweet)
 	}
 }

@@ -46,7 +46,7 @@ func (b *Builder) Null() {
 	case fUserIDStr:
 		b.userIDStr = ""
 	case fLang:
-		b.tweet.Lang = 0
+		b.langText = b.langText[:0]
 	case fTweets:
 		b.acc.Tweets, b.acc.Langs = b.acc.Tweets[:0], b.acc.Langs[:0]
 		b.seen &^= 1 << fTweets
@@ -89,7 +89,7 @@ func (b *Builder) String(s []byte) {
 	}
 	switch f := b.take(); {
 	case f == fLang:
-		b.tweet.Lang = b.lang(s)
+		b.langText = append(b.langText[:0], s...)
 	case isTime(f):
 		b.timeText(f, s)
 	case f == fLocation:
