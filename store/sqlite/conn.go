@@ -113,6 +113,10 @@ func (c *conn) bind(args []any) []driver.NamedValue {
 			v = int64(n)
 		case uint64:
 			v = int64(n)
+		case []byte:
+			if n == nil { // the driver reads an empty blob as nil, and binds nil as null
+				v = []byte{}
+			}
 		}
 		c.args = append(c.args, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}

@@ -88,20 +88,19 @@ func stream(t testing.TB, s *sqlite.Store, from store.Position) store.Feed {
 	return f
 }
 
-// changes reads a stream up to a heartbeat.
-func changes(t testing.TB, f store.Feed) []store.Change {
+// changes reads what happened after a position.
+func changes(t testing.TB, s *sqlite.Store, from store.Head) []store.Change {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
+	f := stream(t, s, from.Position)
 	var all []store.Change
-	for {
+	for end, at := head(t, s).Seq, from.Seq; at < end; {
 		b, err := f.Next(ctx)
 		check(t, err)
-		if len(b.Changes) == 0 {
-			return all
-		}
-		all = append(all, b.Changes...)
+		all, at = append(all, b.Changes...), b.Seq
 	}
+	return all
 }
 
 // show writes changes as tests compare them: op, id and document.

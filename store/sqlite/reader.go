@@ -12,7 +12,7 @@ import (
 func (s *Store) Predictions(ctx context.Context, ids []store.ID) (list []store.Prediction, err error) {
 	err = s.readTx(ctx, func(c *conn) error {
 		for _, id := range ids {
-			v, err := fromID(id)
+			v, err := id.Value()
 			if err != nil {
 				continue // no such id can be stored
 			}

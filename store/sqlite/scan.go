@@ -26,7 +26,7 @@ func scanPlace(p store.Position) (driver.Value, error) {
 	if p[0] != scanMark {
 		return nil, fmt.Errorf("read position %x: it is of no scan", []byte(p))
 	}
-	v, err := fromID(store.ID(p[1:]))
+	v, err := store.ID(p[1:]).Value()
 	if err != nil {
 		return nil, fmt.Errorf("read position %x: %w", []byte(p), err)
 	}
@@ -133,7 +133,7 @@ func (s *Store) Fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) 
 		return s.snapshot(ctx, c, func(h head) error {
 			for _, id := range ids {
 				ch := store.Change{ID: id, Op: store.OpDelete, Seq: h.seq}
-				v, err := fromID(id)
+				v, err := id.Value()
 				if err != nil { // no such id can be stored
 					changes = append(changes, ch)
 					continue

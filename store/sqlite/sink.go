@@ -19,7 +19,7 @@ func (s *Store) Stamps(ctx context.Context, ids []store.ID) ([]store.Stamp, erro
 	err := s.readTx(ctx, func(c *conn) error {
 		for i, id := range ids {
 			stamps[i].ID = id
-			v, err := fromID(id)
+			v, err := id.Value()
 			if err != nil {
 				continue // no such id can be stored
 			}

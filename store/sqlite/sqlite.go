@@ -173,6 +173,26 @@ func (s *Store) start(ctx context.Context, c *conn) error {
 	return s.install(ctx, c, true)
 }
 
+// connect opens a further connection.
+func (s *Store) connect(ctx context.Context, cache int) (*conn, error) {
+	if err := s.sameFile(); err != nil {
+		return nil, err
+	}
+	return connect(ctx, s.path, cache, s.opts.ReadOnly)
+}
+
+// sameFile fails where the path now names another file than was opened.
+func (s *Store) sameFile() error {
+	now, err := os.Stat(s.path)
+	if err != nil {
+		return fmt.Errorf("find the file again: %w", err)
+	}
+	if !os.SameFile(s.file, now) {
+		return errors.New("the file was moved or replaced")
+	}
+	return nil
+}
+
 // Close gives up the lease and closes the file. Feeds answer an error from then
 // on; they are closed by their owners.
 func (s *Store) Close() error {
@@ -226,7 +246,7 @@ func (s *Store) read(ctx context.Context, f func(c *conn) error) (err error) {
 	}
 	defer func() { s.reader <- c }()
 	if c == nil {
-		if c, err = connect(ctx, s.path, readerCache, s.opts.ReadOnly); err != nil {
+		if c, err = s.connect(ctx, readerCache); err != nil {
 			return err
 		}
 	}

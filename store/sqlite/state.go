@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -152,13 +151,14 @@ func (s *Store) Renew(ctx context.Context, epoch int64) error {
 	s.lease.Lock()
 	mine := s.lease.lock != nil
 	s.lease.Unlock()
-	err := s.read(ctx, func(c *conn) error { return fence(ctx, c, epoch) })
-	switch now, statErr := os.Stat(s.path); {
+	err := s.sameFile()
+	switch {
 	case err != nil:
+		err = fmt.Errorf("%w: %w", err, store.ErrFenced)
 	case !mine:
 		err = fmt.Errorf("it was given up: %w", store.ErrFenced)
-	case statErr != nil || !os.SameFile(s.file, now):
-		err = fmt.Errorf("the file was moved or replaced: %w", store.ErrFenced)
+	default:
+		err = s.read(ctx, func(c *conn) error { return fence(ctx, c, epoch) })
 	}
 	if err != nil {
 		return fmt.Errorf("renew lease: %w", err)

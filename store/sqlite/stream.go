@@ -34,7 +34,7 @@ func (s *Store) Stream(ctx context.Context, from store.Position) (store.Feed, er
 	default:
 	}
 	// Its own connection, since PRAGMA data_version tells what others changed.
-	c, err := connect(ctx, s.path, streamCache, s.opts.ReadOnly)
+	c, err := s.connect(ctx, streamCache)
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}

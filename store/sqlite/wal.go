@@ -70,7 +70,7 @@ func (w *checkpointer) run(ctx context.Context) {
 		pause := walPause
 		if c == nil {
 			var err error
-			if c, err = connect(ctx, w.s.path, readerCache, false); err != nil || c.script(walBusy) != nil {
+			if c, err = w.s.connect(ctx, readerCache); err != nil || c.script(walBusy) != nil {
 				continue
 			}
 		}

@@ -72,7 +72,7 @@ func prepareWrites(writes []store.Write) []prepared {
 		w := &writes[i]
 		r := &ready[i]
 		r.Write = w
-		if r.id, r.err = fromID(w.ID); r.err != nil {
+		if r.id, r.err = w.ID.Value(); r.err != nil {
 			continue
 		}
 		switch {
