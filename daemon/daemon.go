@@ -73,6 +73,7 @@ const (
 
 // Limits and intervals of the daemon's own work.
 const (
+	restartPause  = time.Second      // before a new epoch, where the source was replaced
 	standbyEvery  = 2 * time.Second  // how often a standby asks for the lease
 	renewEvery    = 3 * time.Second  // how often a leader renews it
 	deskEvery     = time.Second      // how often requests are looked for
@@ -106,6 +107,7 @@ func New(o Options) *Daemon {
 // is written, or the shutdown time-out passed. Where the source was replaced,
 // or the lease was lost, it starts over with a new epoch.
 func (d *Daemon) Run(ctx context.Context) error {
+	replaced := false // the source said so, whatever its head says now
 	for {
 		epoch, err := d.acquire(ctx)
 		if err != nil {
@@ -114,8 +116,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 			}
 			return err
 		}
-		l, err := d.lead(ctx, epoch)
+		l, err := d.lead(ctx, epoch, replaced)
 		if err == nil {
+			replaced = false
 			err = l.run(ctx)
 		}
 		d.release(ctx, epoch)
@@ -126,6 +129,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 			return nil // Once, and done
 		case errors.Is(err, store.ErrSourceReplaced):
 			d.o.Log.WithError(err).Warn("the source is another; starting over under a new epoch")
+			replaced = true
+			if sleep(ctx, restartPause) != nil {
+				return nil
+			}
 		case errors.Is(err, store.ErrFenced) && d.o.Standby:
 			d.o.Log.WithError(err).Warn("the lease is lost; standing by")
 		default:
@@ -170,7 +177,7 @@ func (d *Daemon) release(ctx context.Context, epoch int64) {
 // lead loads the checkpoint and compares it with where the source stands: on a
 // first start, and where the source is another or its time ran backwards, a
 // reconcile is owed from here on.
-func (d *Daemon) lead(ctx context.Context, epoch int64) (*leader, error) {
+func (d *Daemon) lead(ctx context.Context, epoch int64, replaced bool) (*leader, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	c, err := d.o.Store.Load(ctx)
@@ -192,7 +199,7 @@ func (d *Daemon) lead(ctx context.Context, epoch int64) (*leader, error) {
 	switch {
 	case c.Schema == 0:
 		reason = "first start"
-	case c.Identity != head.Identity:
+	case replaced, c.Identity != head.Identity:
 		reason = "the accounts' place is another than before"
 	case head.Seq < c.Seq:
 		reason = "the source's time ran backwards (a restore)"

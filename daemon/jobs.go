@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -97,11 +96,9 @@ func (j *jobs) remove(n *job) {
 // run works off jobs until ctx ends.
 func (j *jobs) run(ctx context.Context) error {
 	for {
-		owed := false
-		j.l.ledger.view(func(c *store.Checkpoint) { owed = c.Owed != nil })
 		var err error
 		switch n := j.first(); {
-		case owed:
+		case j.l.ledger.view().Owed != nil:
 			err = j.reconcile(ctx)
 		case n != nil:
 			err = j.do(ctx, n)
@@ -146,9 +143,8 @@ func (j *jobs) reconcile(ctx context.Context) error {
 			return // history was lost again meanwhile
 		}
 		c.Owed, c.Recoveries = nil, 0
-		c.Jobs = maps.Clone(c.Jobs)
 		for _, name := range []string{JobBackfill, JobRescore} { // a reconcile does all that they do
-			setMap(&c.Jobs, name, store.Job{LastStart: start, LastSuccess: now})
+			c.Jobs[name] = store.Job{LastStart: start, LastSuccess: now}
 		}
 	})
 	j.l.o.Log.WithField("accounts", cursor.Seen).WithField("removed", cursor.Removed).Info("reconcile done")
@@ -172,10 +168,9 @@ func (j *jobs) do(ctx context.Context, n *job) error {
 	l := j.l
 	start := l.o.Now()
 	l.ledger.update(func(c *store.Checkpoint) {
-		c.Jobs = maps.Clone(c.Jobs)
 		b := c.Jobs[n.name]
 		b.LastStart = start
-		setMap(&c.Jobs, n.name, b)
+		c.Jobs[n.name] = b
 	})
 	j.report(ctx, n, store.RequestRunning, "", nil)
 	var cursor store.Cursor
@@ -200,7 +195,6 @@ func (j *jobs) do(ctx context.Context, n *job) error {
 	j.remove(n)
 	end := l.o.Now()
 	l.ledger.update(func(c *store.Checkpoint) {
-		c.Jobs = maps.Clone(c.Jobs)
 		b := c.Jobs[n.name]
 		b.LastError = ""
 		if err != nil {
@@ -208,7 +202,7 @@ func (j *jobs) do(ctx context.Context, n *job) error {
 		} else {
 			b.LastSuccess = end
 		}
-		setMap(&c.Jobs, n.name, b)
+		c.Jobs[n.name] = b
 	})
 	log := l.o.Log.WithField(fieldJob, n.name).WithField("accounts", cursor.Seen).WithField("took", end.Sub(start).Round(time.Millisecond))
 	if err != nil {
@@ -241,7 +235,8 @@ func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (
 	l.mu.Lock()
 	l.preempt = cancel // by a loss of history, also of a reconcile, which then begins anew
 	l.mu.Unlock()
-	l.ledger.view(func(c *store.Checkpoint) { s.From, owing = c.Scans[name], c.Owing })
+	c := l.ledger.view()
+	s.From, owing = c.Scans[name], c.Owing
 	var reported time.Time
 	s.Save = func(c store.Cursor) {
 		l.mu.Lock()
@@ -249,8 +244,7 @@ func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (
 		l.mu.Unlock()
 		l.ledger.update(func(k *store.Checkpoint) {
 			if k.Owing == owing { // else this scan's place is no longer worth anything
-				k.Scans = maps.Clone(k.Scans)
-				setMap(&k.Scans, name, c)
+				k.Scans[name] = c
 			}
 		})
 		if now := l.o.Now(); n != nil && now.Sub(reported) > time.Second {
@@ -266,10 +260,8 @@ func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (
 		return cursor, owing, err
 	}
 	l.ledger.update(func(c *store.Checkpoint) {
-		c.Scans = maps.Clone(c.Scans)
 		delete(c.Scans, name)
 		if cursor.Held == 0 {
-			c.Breakers = maps.Clone(c.Breakers)
 			delete(c.Breakers, breakerRemovals)
 		}
 	})
@@ -408,15 +400,14 @@ func (j *jobs) schedule(ctx context.Context) error {
 }
 
 // missed says whether a run was due while no daemon ran, or was interrupted.
-func (j *jobs) missed(name string, s Schedule) (yes bool) {
-	now := j.l.o.Now()
-	j.l.ledger.view(func(c *store.Checkpoint) {
-		if c.Owed != nil {
-			return // does all that the job would
-		}
-		last := c.Jobs[name].LastSuccess
-		_, interrupted := c.Scans[name]
-		yes = interrupted || !last.IsZero() && s.Cron.Next(last.In(j.l.o.Zone)).Before(now)
-	})
-	return yes
+func (j *jobs) missed(name string, s Schedule) bool {
+	c := j.l.ledger.view()
+	if c.Owed != nil {
+		return false // does all that the job would
+	}
+	if _, interrupted := c.Scans[name]; interrupted {
+		return true
+	}
+	last := c.Jobs[name].LastSuccess
+	return !last.IsZero() && s.Cron.Next(last.In(j.l.o.Zone)).Before(j.l.o.Now())
 }

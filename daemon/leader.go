@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -38,7 +37,7 @@ func newLeader(d *Daemon, epoch int64, c store.Checkpoint) *leader {
 	c.Schema = store.Schema
 	l := &leader{
 		d: d, o: &d.o, started: d.o.Now(),
-		ledger:  &ledger{state: d.o.Store, epoch: epoch, c: c},
+		ledger:  newLedger(d.o.Store, epoch, c),
 		owed:    make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
 	}
@@ -65,7 +64,6 @@ func (l *leader) restart(head store.Head, reason string) {
 		c.Identity, c.Position, c.Seq, c.At = head.Identity, head.Position, head.Seq, head.At
 		c.Owed = &store.Reconcile{Reason: reason, Since: now}
 		c.Owing++
-		c.Scans = maps.Clone(c.Scans)
 		delete(c.Scans, jobReconcile)
 	})
 	l.mu.Lock()
@@ -170,9 +168,8 @@ func (l *leader) read(ctx context.Context) error {
 // follow keeps a stream going, from a new position wherever history is lost.
 func (l *leader) follow(ctx context.Context) error {
 	for {
-		var from pipeline.Mark
-		l.ledger.view(func(c *store.Checkpoint) { from = pipeline.Mark{Position: c.Position, Seq: c.Seq, At: c.At} })
-		s := l.pipeline.NewStream(from)
+		c := l.ledger.view()
+		s := l.pipeline.NewStream(pipeline.Mark{Position: c.Position, Seq: c.Seq, At: c.At})
 		l.mu.Lock()
 		l.stream = s
 		l.mu.Unlock()
@@ -226,9 +223,7 @@ func (l *leader) recoverOnce(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read where the source stands: %w", err)
 	}
-	replaced := false
-	l.ledger.view(func(c *store.Checkpoint) { replaced = c.Identity != head.Identity || head.Seq < c.Seq })
-	if replaced {
+	if c := l.ledger.view(); c.Identity != head.Identity || head.Seq < c.Seq {
 		return store.ErrSourceReplaced
 	}
 	l.restart(head, "history was lost")
@@ -309,8 +304,7 @@ func (l *leader) trip(name, reason string) {
 	}
 	now := l.o.Now()
 	l.ledger.update(func(c *store.Checkpoint) {
-		c.Breakers = maps.Clone(c.Breakers)
-		setMap(&c.Breakers, name, store.Breaker{Reason: reason, Since: now})
+		c.Breakers[name] = store.Breaker{Reason: reason, Since: now}
 	})
 	l.o.Log.WithField(fieldReason, reason).Errorf("breaker %s opened", name)
 }
@@ -319,9 +313,10 @@ func (l *leader) trip(name, reason string) {
 func (l *leader) resume() {
 	l.ledger.update(func(c *store.Checkpoint) {
 		held, ok := c.Breakers[breakerRemovals]
-		c.Breakers, c.Recoveries = nil, 0
+		clear(c.Breakers)
+		c.Recoveries = 0
 		if ok {
-			setMap(&c.Breakers, breakerRemovals, held)
+			c.Breakers[breakerRemovals] = held
 		}
 	})
 	l.pipeline.Resume()

@@ -71,10 +71,9 @@ func (l *leader) status(role string) Status {
 		s.Scan, s.ScanProgress = l.scanState.name, describe(l.scanState.cursor)
 	}
 	l.mu.Unlock()
-	l.ledger.view(func(c *store.Checkpoint) {
-		s.CheckpointSeq, s.HistoryLost = c.Seq, c.HistoryLost
-		s.Owed, s.Breakers, s.Jobs = c.Owed, c.Breakers, c.Jobs
-	})
+	c := l.ledger.view()
+	s.CheckpointSeq, s.HistoryLost = c.Seq, c.HistoryLost
+	s.Owed, s.Breakers, s.Jobs = c.Owed, c.Breakers, c.Jobs
 	return s
 }
 

@@ -1,0 +1,295 @@
+package daemon_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"github.com/sirupsen/logrus"
+	"go.uber.org/goleak"
+
+	"botwatch/classifier"
+	"botwatch/daemon"
+	"botwatch/store"
+	"botwatch/store/memory"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// tinyModel tells the classes apart by followers alone: class i has a stump on
+// popularity whose threshold is i.
+func tinyModel(t testing.TB, name string) *classifier.Model {
+	spec := &classifier.Spec{Format: classifier.SpecFormat, Name: name,
+		Inputs: []classifier.InputSpec{{Attribute: "popularity", Min: -10, Max: 9}}}
+	for i := range classifier.NumClasses {
+		share := float64(i+1) / 10
+		if name != "tiny" {
+			share = float64(classifier.NumClasses-i) / 10
+		}
+		spec.Classes = append(spec.Classes, classifier.ClassSpec{Slug: "class_" + string(rune('a'+i)), Forest: []classifier.TreeSpec{{
+			Feature: []int{0, -1, -1}, Threshold: []float64{float64(i), 0, 0}, Left: []int{1, -1, -1}, Right: []int{2, -1, -1},
+			Share: []float64{0.05, 0, share},
+		}}})
+	}
+	m, err := classifier.NewModel(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// doc is an account of n tweets whose popularity is that of followers; a bad
+// one has a date that is none.
+func doc(followers, tweets int, bad bool) []byte {
+	crawled := "2020-05-20 09:18:42"
+	if bad {
+		crawled = "yesterday"
+	}
+	text := fmt.Sprintf(`{"user_data":{"created_at":"2015-01-01 00:00:00","followers_count":%d,"statuses_count":9},"crawled_at":%q,"tweets":[`, followers, crawled)
+	for i := range tweets {
+		if i > 0 {
+			text += ","
+		}
+		text += fmt.Sprintf(`{"created_at":"2020-05-19 0%d:00:01","retweet_count":0,"favorite_count":1,"lang":"en","entities":{"hashtags":[],"user_mentions":[]}}`, i%10)
+	}
+	return []byte(text + "]}")
+}
+
+func quietLog() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
+}
+
+func schedule(t testing.TB, spec string) daemon.Schedule {
+	s, err := cron.ParseStandard(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return daemon.Schedule{Cron: s}
+}
+
+// expect compares what is stored with a fresh classification of the accounts:
+// every one has its prediction or a letter, and nothing else has one.
+func expect(t *testing.T, s *memory.Store, m *classifier.Model, ids []store.ID) {
+	t.Helper()
+	ctx := context.Background()
+	changes, err := s.Fetch(ctx, ids, store.ScanDocs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := classifier.New(m)
+	for i, change := range changes {
+		id := ids[i]
+		stored, err := s.Predictions(ctx, []store.ID{id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		letters, err := s.GetLetters(ctx, []store.ID{id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if change.Op == store.OpDelete {
+			if len(stored) > 0 && stored[0].Status != store.StatusDeleted {
+				t.Errorf("account %s is gone: stored %s of version %v", id, stored[0].Status, stored[0].Source.Version)
+			}
+			if len(letters) > 0 {
+				t.Errorf("account %s is gone: it has a dead letter", id)
+			}
+			continue
+		}
+		if len(stored) == 0 || stored[0].Status == store.StatusDeleted {
+			t.Errorf("account %s: no prediction", id)
+			continue
+		}
+		p := stored[0]
+		var b classifier.Builder
+		var r classifier.Result
+		err = s.Decode(change.Doc, &b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := b.Finish()
+		if err != nil {
+			if p.Error == nil || !p.Stale || len(letters) != 1 {
+				t.Errorf("account %s is poison: stored error %v, stale %v, %d letters", id, p.Error, p.Stale, len(letters))
+			}
+			continue
+		}
+		if err := c.Classify(a, &r); err != nil {
+			t.Fatal(err)
+		}
+		fingerprint, _ := a.Fingerprint(nil)
+		if p.Source.Fingerprint != fingerprint || p.Class != r.Prediction || p.Scores != r.Scores || p.Model.Digest != m.Digest() || p.Error != nil || len(letters) > 0 {
+			t.Errorf("account %s: stored class %d of %s by %s, error %v, %d letters; want class %d of %s",
+				id, p.Class, p.Source.Fingerprint, p.Model.Name, p.Error, len(letters), r.Prediction, fingerprint)
+		}
+	}
+}
+
+// chaos makes a store fail at random, until it is told to stop.
+type chaos struct {
+	mu   sync.Mutex
+	rnd  *rand.Rand
+	rate float64
+}
+
+func (c *chaos) chance(p float64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rnd.Float64() < p*c.rate
+}
+
+func (c *chaos) n(n int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rnd.IntN(n)
+}
+
+func (c *chaos) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rate = 0
+}
+
+var errChaos = errors.New("chaos")
+
+func (c *chaos) faults() memory.Faults {
+	return memory.Faults{
+		Call: func(memory.Call) (f memory.Fault) {
+			if c.chance(0.1) {
+				f.Delay = time.Duration(c.n(3000)) * time.Millisecond
+			}
+			switch {
+			case c.chance(0.05):
+				f.Before = errChaos
+			case c.chance(0.05):
+				f.After = errChaos
+			}
+			return f
+		},
+		Batch: func(memory.Call) (s memory.Shape) {
+			if c.chance(0.5) {
+				s.Max = 1 + c.n(5)
+			}
+			if c.chance(0.2) {
+				s.Replay = c.n(10)
+			}
+			return s
+		},
+		Write: func(memory.Call, store.Write) memory.WriteFault {
+			switch {
+			case c.chance(0.05):
+				return memory.RetryUndone
+			case c.chance(0.05):
+				return memory.RetryDone
+			}
+			return memory.WritePasses
+		},
+	}
+}
+
+// TestChaos: whatever fails, in whatever order, the predictions end up true to
+// the accounts: calls that fail before or after they take effect, delays,
+// duplicates, replays, lost history, replaced and restored accounts, daemons
+// that die, and leases that are stolen.
+func TestChaos(t *testing.T) {
+	seeds := 100
+	if testing.Short() {
+		seeds = 20
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { chaosRun(t, uint64(seed)) })
+		})
+	}
+}
+
+func chaosRun(t *testing.T, seed uint64) {
+	c := &chaos{rnd: rand.New(rand.NewPCG(seed, 1)), rate: 1}
+	model := tinyModel(t, "tiny")
+	main := memory.New(memory.Options{BatchSize: 1 + c.n(20), DocsAtEvent: c.n(2) == 0, OneSeqPerCall: c.n(2) == 0})
+	defer main.Close()
+	var ids []store.ID
+	for i := range 20 {
+		ids = append(ids, store.IntID(int64(i)))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var wg sync.WaitGroup
+	for i := range 2 {
+		wg.Go(func() { keepDaemon(t, ctx, main, c, model, fmt.Sprint("daemon ", i)) })
+	}
+
+	var snapshot memory.Snapshot
+	taken := false
+	for range 200 {
+		id := ids[c.n(len(ids))]
+		switch n := c.n(100); {
+		case n < 60:
+			accounts := []store.Account{{ID: id, Doc: doc(1+c.n(1000000), c.n(4), c.n(20) == 0)}}
+			if err := main.PutAccounts(ctx, accounts); err != nil {
+				t.Fatal(err)
+			}
+		case n < 85:
+			if err := main.DeleteAccounts(ctx, []store.ID{id}); err != nil {
+				t.Fatal(err)
+			}
+		case n < 88:
+			main.LoseHistory()
+		case n < 89:
+			main.Replace()
+		case n < 91:
+			main.Expire()
+		case n < 93:
+			snapshot, taken = main.Snapshot(), true
+		case n < 94 && taken:
+			main.Restore(snapshot)
+		default:
+			time.Sleep(time.Duration(c.n(4000)) * time.Millisecond)
+		}
+	}
+	c.stop()
+	time.Sleep(3 * time.Hour) // one backfill at least
+	expect(t, main, model, ids)
+	stop()
+	wg.Wait()
+}
+
+// keepDaemon runs daemon after daemon, each on a handle of its own, and lets
+// some of them die in the middle of their work.
+func keepDaemon(t *testing.T, ctx context.Context, main *memory.Store, c *chaos, m *classifier.Model, name string) {
+	for ctx.Err() == nil {
+		handle := main.Connect()
+		handle.SetFaults(c.faults())
+		d := daemon.New(daemon.Options{
+			Store: handle, Model: m, Holder: name, Log: quietLog(), Standby: true,
+			Backfill: schedule(t, "0 * * * *"), Rescore: schedule(t, "30 3 * * *"),
+		})
+		life, kill := context.WithCancel(ctx)
+		var die *time.Timer
+		if c.chance(0.7) {
+			die = time.AfterFunc(time.Duration(1+c.n(60))*time.Second, func() { // as kill -9 does: nothing more is written
+				handle.Close()
+				kill()
+			})
+		}
+		_ = d.Run(life)
+		if die != nil {
+			die.Stop()
+		}
+		kill()
+		handle.Close()
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
