@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"botwatch/classifier"
+	"botwatch/internal/killpoint"
 	"botwatch/pipeline"
 	"botwatch/store"
 )
@@ -107,7 +108,7 @@ func New(o Options) *Daemon {
 // is written, or the shutdown time-out passed. Where the source was replaced,
 // or the lease was lost, it starts over with a new epoch.
 func (d *Daemon) Run(ctx context.Context) error {
-	replaced := false // the source said so, whatever its head says now
+	var lost error // why the stream could not go on, whatever the source's head says now
 	for {
 		epoch, err := d.acquire(ctx)
 		if err != nil {
@@ -116,9 +117,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 			}
 			return err
 		}
-		l, err := d.lead(ctx, epoch, replaced)
+		l, err := d.lead(ctx, epoch, lost)
 		if err == nil {
-			replaced = false
+			lost = nil
 			err = l.run(ctx)
 		}
 		d.release(ctx, epoch)
@@ -127,9 +128,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 			return nil
 		case err == nil:
 			return nil // Once, and done
-		case errors.Is(err, store.ErrSourceReplaced):
-			d.o.Log.WithError(err).Warn("the source is another; starting over under a new epoch")
-			replaced = true
+		case isLost(err):
+			d.o.Log.WithError(err).Warn("the stream cannot go on; starting over under a new epoch")
+			lost = err
 			if sleep(ctx, restartPause) != nil {
 				return nil
 			}
@@ -139,6 +140,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// isLost says whether a stream ended for good. What was written under the epoch
+// of before may be newer than all that the source has now, so that a new one is
+// needed for anything to be written over it.
+func isLost(err error) bool {
+	return errors.Is(err, store.ErrSourceReplaced) || errors.Is(err, store.ErrHistoryLost)
 }
 
 // acquire takes the lease, waiting for it on standby.
@@ -177,7 +185,7 @@ func (d *Daemon) release(ctx context.Context, epoch int64) {
 // lead loads the checkpoint and compares it with where the source stands: on a
 // first start, and where the source is another or its time ran backwards, a
 // reconcile is owed from here on.
-func (d *Daemon) lead(ctx context.Context, epoch int64, replaced bool) (*leader, error) {
+func (d *Daemon) lead(ctx context.Context, epoch int64, lost error) (*leader, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	c, err := d.o.Store.Load(ctx)
@@ -199,17 +207,20 @@ func (d *Daemon) lead(ctx context.Context, epoch int64, replaced bool) (*leader,
 	switch {
 	case c.Schema == 0:
 		reason = "first start"
-	case replaced, c.Identity != head.Identity:
+	case c.Identity != head.Identity:
 		reason = "the accounts' place is another than before"
 	case head.Seq < c.Seq:
 		reason = "the source's time ran backwards (a restore)"
+	case lost != nil:
+		reason = lost.Error()
 	default:
 		return l, nil
 	}
-	l.restart(head, reason)
+	l.restart(head, reason, c.Schema != 0)
 	if err := l.ledger.flush(ctx); err != nil {
 		return nil, fmt.Errorf("save the checkpoint: %w", err)
 	}
+	killpoint.At("after-owed")
 	d.o.Log.WithField(fieldReason, reason).Info("all accounts will be looked at")
 	return l, nil
 }

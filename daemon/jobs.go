@@ -106,7 +106,6 @@ func (j *jobs) run(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case <-j.l.owed:
 			case <-j.wake:
 			}
 		}
@@ -133,15 +132,12 @@ func (j *jobs) runFiled(ctx context.Context) error {
 func (j *jobs) reconcile(ctx context.Context) error {
 	killpoint.At("before-reconcile")
 	start := j.l.o.Now()
-	cursor, owing, err := j.scan(ctx, jobReconcile, pipeline.Scan{}, nil)
+	cursor, err := j.scan(ctx, jobReconcile, pipeline.Scan{}, nil)
 	if err != nil {
 		return j.passing(ctx, jobReconcile, err)
 	}
 	now := j.l.o.Now()
 	j.l.ledger.update(func(c *store.Checkpoint) {
-		if c.Owing != owing {
-			return // history was lost again meanwhile
-		}
 		c.Owed, c.Recoveries = nil, 0
 		for _, name := range []string{JobBackfill, JobRescore} { // a reconcile does all that they do
 			c.Jobs[name] = store.Job{LastStart: start, LastSuccess: now}
@@ -155,9 +151,6 @@ func (j *jobs) reconcile(ctx context.Context) error {
 func (j *jobs) passing(ctx context.Context, name string, err error) error {
 	if ctx.Err() != nil || errors.Is(err, store.ErrSourceReplaced) {
 		return err
-	}
-	if errors.Is(err, context.Canceled) {
-		return nil // made way for a reconcile
 	}
 	j.l.o.Log.WithError(err).WithField(fieldJob, name).Warn("scan; will try again")
 	return sleep(ctx, time.Second)
@@ -178,9 +171,9 @@ func (j *jobs) do(ctx context.Context, n *job) error {
 	switch n.name {
 	case JobBackfill:
 		confirm := n.request != nil && n.request.Args[ArgConfirm] == "true"
-		cursor, _, err = j.scan(ctx, n.name, pipeline.Scan{Keys: true, Rate: l.o.Backfill.Rate, ConfirmRemovals: confirm}, n)
+		cursor, err = j.scan(ctx, n.name, pipeline.Scan{Keys: true, Rate: l.o.Backfill.Rate, ConfirmRemovals: confirm}, n)
 	case JobRescore:
-		cursor, _, err = j.scan(ctx, n.name, pipeline.Scan{Rescore: true, Rate: l.o.Rescore.Rate}, n)
+		cursor, err = j.scan(ctx, n.name, pipeline.Scan{Rescore: true, Rate: l.o.Rescore.Rate}, n)
 	case JobReplay:
 		cursor.Seen, err = j.replay(ctx, n.request.Args["ids"])
 	default:
@@ -188,9 +181,6 @@ func (j *jobs) do(ctx context.Context, n *job) error {
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
-	}
-	if errors.Is(err, context.Canceled) {
-		return nil // makes way for a reconcile, and stays in the queue
 	}
 	j.remove(n)
 	end := l.o.Now()
@@ -226,38 +216,27 @@ func describe(c store.Cursor) string {
 	return strings.TrimPrefix(s, ": ")
 }
 
-// scan runs one scan from its saved cursor on, and saves its progress. owing
-// tells which reconcile, if any, was owed when it began.
-func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (cursor store.Cursor, owing int64, err error) {
+// scan runs one scan from its saved cursor on, and saves its progress.
+func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (store.Cursor, error) {
 	l := j.l
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	l.mu.Lock()
-	l.preempt = cancel // by a loss of history, also of a reconcile, which then begins anew
-	l.mu.Unlock()
-	c := l.ledger.view()
-	s.From, owing = c.Scans[name], c.Owing
+	s.From = l.ledger.view().Scans[name]
 	var reported time.Time
 	s.Save = func(c store.Cursor) {
 		l.mu.Lock()
 		l.scanState = scanState{name, c}
 		l.mu.Unlock()
-		l.ledger.update(func(k *store.Checkpoint) {
-			if k.Owing == owing { // else this scan's place is no longer worth anything
-				k.Scans[name] = c
-			}
-		})
+		l.ledger.update(func(k *store.Checkpoint) { k.Scans[name] = c })
 		if now := l.o.Now(); n != nil && now.Sub(reported) > time.Second {
 			reported = now
 			j.report(ctx, n, store.RequestRunning, describe(c), nil)
 		}
 	}
-	cursor, err = l.pipeline.Scan(ctx, s)
+	cursor, err := l.pipeline.Scan(ctx, s)
 	l.mu.Lock()
-	l.preempt, l.scanState = nil, scanState{}
+	l.scanState = scanState{}
 	l.mu.Unlock()
 	if err != nil {
-		return cursor, owing, err
+		return cursor, err
 	}
 	l.ledger.update(func(c *store.Checkpoint) {
 		delete(c.Scans, name)
@@ -268,7 +247,7 @@ func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (
 	if cursor.Held > 0 {
 		l.trip(breakerRemovals, fmt.Sprintf("%d predictions have no account any more", cursor.Held))
 	}
-	return cursor, owing, nil
+	return cursor, nil
 }
 
 // replay reads accounts with dead letters again: those named, or all.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,13 +24,12 @@ type leader struct {
 	started  time.Time
 
 	jobs    *jobs
-	owed    chan struct{} // takes a token when a reconcile is owed
 	resumed chan struct{} // takes a token when the breakers were closed
 
+	stream atomic.Pointer[pipeline.Stream]
+	lostAt uint64 // seq of the head from which the stream went on after a loss
+
 	mu        sync.Mutex
-	stream    *pipeline.Stream
-	lostAt    uint64             // seq of the head from which the stream went on last
-	preempt   context.CancelFunc // ends the scan that runs, for a reconcile; nil: none does
 	scanState scanState
 }
 
@@ -38,7 +38,6 @@ func newLeader(d *Daemon, epoch int64, c store.Checkpoint) *leader {
 	l := &leader{
 		d: d, o: &d.o, started: d.o.Now(),
 		ledger:  newLedger(d.o.Store, epoch, c),
-		owed:    make(chan struct{}, 1),
 		resumed: make(chan struct{}, 1),
 	}
 	p := d.o.Pipeline
@@ -57,22 +56,25 @@ func newLeader(d *Daemon, epoch int64, c store.Checkpoint) *leader {
 }
 
 // restart makes the stream go on from head and owes a reconcile, in one change
-// of the checkpoint.
-func (l *leader) restart(head store.Head, reason string) {
+// of the checkpoint (rule 7). Where history was lost again and again without
+// progress, the breaker opens.
+func (l *leader) restart(head store.Head, reason string, lost bool) {
 	now := l.o.Now()
+	n := 0
 	l.ledger.update(func(c *store.Checkpoint) {
 		c.Identity, c.Position, c.Seq, c.At = head.Identity, head.Position, head.Seq, head.At
 		c.Owed = &store.Reconcile{Reason: reason, Since: now}
-		c.Owing++
 		delete(c.Scans, jobReconcile)
+		if lost {
+			c.HistoryLost++
+			c.Recoveries++
+		}
+		n = c.Recoveries
 	})
-	l.mu.Lock()
 	l.lostAt = head.Seq
-	if l.preempt != nil {
-		l.preempt()
+	if n > maxRecoveries {
+		l.trip(breakerHistory, fmt.Sprintf("history was lost %d times without progress: %s", n, reason))
 	}
-	l.mu.Unlock()
-	token(l.owed)
 }
 
 func token(c chan struct{}) {
@@ -113,8 +115,8 @@ func (l *leader) run(ctx context.Context) error {
 	if cause := context.Cause(reading); cause != nil && ctx.Err() == nil {
 		err = cause
 	}
-	if errors.Is(err, store.ErrSourceReplaced) {
-		stopWorking(err) // what waits is the old source's
+	if isLost(err) {
+		stopWorking(err) // what waits may be the old source's, and is read again
 	}
 	l.pipeline.Drain()
 	bound := time.AfterFunc(l.o.ShutdownTimeout, func() { stopWorking(context.DeadlineExceeded) })
@@ -128,7 +130,7 @@ func (l *leader) run(ctx context.Context) error {
 	if err == nil && kerr == nil {
 		err = werr
 	}
-	if kerr == nil && !errors.Is(err, store.ErrSourceReplaced) {
+	if kerr == nil && !isLost(err) {
 		l.last(ctx)
 	}
 	if ctx.Err() != nil {
@@ -165,73 +167,21 @@ func (l *leader) read(ctx context.Context) error {
 	return err
 }
 
-// follow keeps a stream going, from a new position wherever history is lost.
+// follow runs the stream from the checkpoint on, once the breakers let it.
 func (l *leader) follow(ctx context.Context) error {
 	for {
 		c := l.ledger.view()
-		s := l.pipeline.NewStream(pipeline.Mark{Position: c.Position, Seq: c.Seq, At: c.At})
-		l.mu.Lock()
-		l.stream = s
-		l.mu.Unlock()
-		err := s.Run(ctx)
-		if !errors.Is(err, store.ErrHistoryLost) {
-			return err
+		if _, open := c.Breakers[breakerHistory]; !open {
+			s := l.pipeline.NewStream(pipeline.Mark{Position: c.Position, Seq: c.Seq, At: c.At})
+			l.stream.Store(s)
+			return s.Run(ctx)
 		}
-		if err := l.recover(ctx, err); err != nil {
-			return err
-		}
-	}
-}
-
-// recover goes on from the source's head after history was lost: the new
-// position and the owed reconcile are saved in one write (rule 7).
-func (l *leader) recover(ctx context.Context, lost error) error {
-	l.mu.Lock()
-	l.stream = nil
-	l.mu.Unlock()
-	n := 0
-	l.ledger.update(func(c *store.Checkpoint) {
-		c.HistoryLost++
-		c.Recoveries++
-		n = c.Recoveries
-	})
-	l.o.Log.WithError(lost).WithField("recoveries", n).Warn("history is lost; going on from now, and looking at all accounts again")
-	if n > maxRecoveries {
-		l.trip(breakerHistory, fmt.Sprintf("history was lost %d times without progress", n))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-l.resumed:
 		}
 	}
-	for {
-		err := l.recoverOnce(ctx)
-		if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrSourceReplaced) {
-			return err
-		}
-		l.o.Log.WithError(err).Warn("recover from lost history; will try again")
-		if err := sleep(ctx, time.Second); err != nil {
-			return err
-		}
-	}
-}
-
-func (l *leader) recoverOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	head, err := l.o.Store.Head(ctx)
-	if err != nil {
-		return fmt.Errorf("read where the source stands: %w", err)
-	}
-	if c := l.ledger.view(); c.Identity != head.Identity || head.Seq < c.Seq {
-		return store.ErrSourceReplaced
-	}
-	l.restart(head, "history was lost")
-	if err := l.ledger.flush(ctx); err != nil {
-		return fmt.Errorf("save the checkpoint: %w", err)
-	}
-	killpoint.At("after-owed")
-	return nil
 }
 
 // keep renews the lease, saves checkpoints, publishes the status and logs
@@ -277,8 +227,7 @@ func (l *leader) keep(ctx context.Context) error {
 
 // checkpoint saves the stream's low-watermark, if it moved.
 func (l *leader) checkpoint(ctx context.Context) error {
-	l.mu.Lock()
-	if s := l.stream; s != nil {
+	if s := l.stream.Load(); s != nil {
 		if low, moved := s.Low(); moved {
 			progress := low.Seq > l.lostAt
 			l.ledger.update(func(c *store.Checkpoint) {
@@ -289,7 +238,6 @@ func (l *leader) checkpoint(ctx context.Context) error {
 			})
 		}
 	}
-	l.mu.Unlock()
 	killpoint.At("before-checkpoint")
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -257,6 +257,10 @@ func chaosRun(t *testing.T, seed uint64) {
 		}
 	}
 	c.stop()
+	time.Sleep(time.Minute)
+	if _, err := main.Submit(ctx, store.Request{Kind: daemon.JobResume}); err != nil { // so much was lost that a breaker may be open
+		t.Fatal(err)
+	}
 	time.Sleep(3 * time.Hour) // one backfill at least
 	expect(t, main, model, ids)
 	stop()

@@ -15,7 +15,6 @@ type Checkpoint struct {
 	At       time.Time `json:"at"` // the source's clock at Position
 
 	Owed     *Reconcile         `json:"owed,omitempty"` // a full scan that must still be done
-	Owing    int64              `json:"owing"`          // how many were ever owed, so that one is told from the next
 	Scans    map[string]Cursor  `json:"scans,omitempty"`
 	Breakers map[string]Breaker `json:"breakers,omitempty"`
 	Jobs     map[string]Job     `json:"jobs,omitempty"`
