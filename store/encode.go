@@ -284,17 +284,17 @@ type reasonDoc struct {
 }
 
 type basisDoc struct {
-	Tweets  int       `json:"tweets"`
-	Own     int       `json:"own_tweets"`
-	FirstAt time.Time `json:"first_at"`
-	LastAt  time.Time `json:"last_at"`
+	Tweets  int        `json:"tweets"`
+	Own     int        `json:"own_tweets"`
+	FirstAt *time.Time `json:"first_at"`
+	LastAt  *time.Time `json:"last_at"`
 }
 
 type sourceDoc struct {
 	Version
-	CrawledAt   time.Time `json:"crawled_at"`
-	Fingerprint string    `json:"fingerprint"`
-	Via         string    `json:"via"`
+	CrawledAt   *time.Time `json:"crawled_at"`
+	Fingerprint string     `json:"fingerprint"`
+	Via         string     `json:"via"`
 }
 
 // UnmarshalJSON reads what AppendJSON writes.
@@ -358,23 +358,26 @@ func (p *Prediction) readScores(data json.RawMessage) error {
 		return fmt.Errorf("read prediction: scores: %w", err)
 	}
 	p.Slugs = new([classifier.NumClasses]string)
-	for i := 0; dec.More(); i++ {
+	n := 0
+	for ; dec.More() && n < classifier.NumClasses; n++ {
 		key, err := dec.Token()
-		slug, ok := key.(string)
-		if err != nil || !ok || i >= classifier.NumClasses {
-			return fmt.Errorf("read prediction: scores: want %d named numbers", classifier.NumClasses)
+		if err != nil {
+			return fmt.Errorf("read prediction: scores: %w", err)
 		}
-		p.Slugs[i] = slug
-		if err := dec.Decode(&p.Scores[i]); err != nil {
-			return fmt.Errorf("read prediction: scores.%s: %w", slug, err)
+		p.Slugs[n], _ = key.(string)
+		if err := dec.Decode(&p.Scores[n]); err != nil {
+			return fmt.Errorf("read prediction: scores.%s: %w", p.Slugs[n], err)
 		}
+	}
+	if n < classifier.NumClasses || dec.More() {
+		return fmt.Errorf("read prediction: scores: want %d named numbers", classifier.NumClasses)
 	}
 	return nil
 }
 
-// micros gives a time as Micros; the zero time gives 0.
-func micros(t time.Time) classifier.Micros {
-	if t.IsZero() {
+// micros gives a time as Micros; an absent one gives 0.
+func micros(t *time.Time) classifier.Micros {
+	if t == nil {
 		return 0
 	}
 	return classifier.Micros(t.UnixMicro())

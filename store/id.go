@@ -7,8 +7,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // ID identifies an account: a type byte (BSON's) and a canonical value, so that
@@ -43,6 +45,9 @@ func IntID(n int64) ID {
 func FloatID(f float64) ID {
 	if f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
 		return IntID(int64(f))
+	}
+	if math.IsNaN(f) {
+		f = math.NaN() // one for all of them
 	}
 	var b [9]byte
 	b[0] = typeDouble
@@ -88,7 +93,8 @@ func (id ID) String() string {
 }
 
 // AppendJSON appends the ID as (extended) JSON: "text", 42, 1.5, or
-// {"$binary": {"base64": "…", "subType": "00"}}.
+// {"$binary": {"base64": "…", "subType": "00"}}. What is no UTF-8 in a text
+// becomes U+FFFD, so that two such ids can look the same.
 func (id ID) AppendJSON(dst []byte) []byte {
 	v, _ := id.Value()
 	switch v := v.(type) {
@@ -97,10 +103,15 @@ func (id ID) AppendJSON(dst []byte) []byte {
 	case int64:
 		return strconv.AppendInt(dst, v, 10)
 	case float64:
-		if !math.IsInf(v, 0) && !math.IsNaN(v) {
-			return strconv.AppendFloat(dst, v, 'g', -1, 64)
+		switch {
+		case math.IsNaN(v):
+			return append(dst, `{"$numberDouble":"NaN"}`...)
+		case math.IsInf(v, 1):
+			return append(dst, `{"$numberDouble":"Infinity"}`...)
+		case math.IsInf(v, -1):
+			return append(dst, `{"$numberDouble":"-Infinity"}`...)
 		}
-		return fmt.Appendf(dst, `{"$numberDouble":"%v"}`, v)
+		return strconv.AppendFloat(dst, v, 'g', -1, 64)
 	case []byte:
 		dst = append(dst, `{"$binary":{"base64":"`...)
 		dst = base64.StdEncoding.AppendEncode(dst, v)
@@ -122,14 +133,18 @@ func (id *ID) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// ParseID reads an ID from (extended) JSON. Objects of other forms, such as
-// {"$oid": "…"}, become the ID of their compact text.
+// ParseID reads an ID from (extended) JSON: a text, a number, {"$numberLong":
+// "…"} and its like, {"$binary": …}. {"$oid": "…"} becomes the ID of its text,
+// and an object of another form that of its own compact text.
 func ParseID(data []byte) (ID, error) {
 	var v any
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	if err := dec.Decode(&v); err != nil {
 		return "", fmt.Errorf("read id %q: %w", data, err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return "", fmt.Errorf("read id %q: more than one value", data)
 	}
 	switch v := v.(type) {
 	case string:
@@ -147,18 +162,21 @@ func ParseID(data []byte) (ID, error) {
 				return StringID(s), nil
 			}
 			if bin, ok := v["$binary"].(map[string]any); ok {
-				s, _ := bin["base64"].(string)
+				s, ok := bin["base64"].(string)
 				b, err := base64.StdEncoding.DecodeString(s)
-				if err != nil {
-					return "", fmt.Errorf("read id %s: %w", data, err)
+				if err != nil || !ok {
+					return "", fmt.Errorf("read id %q: want base64 text", data)
 				}
 				return BytesID(b), nil
 			}
 		}
-		text, err := json.Marshal(v)
-		return StringID(string(text)), err
+		var text bytes.Buffer
+		if err := json.Compact(&text, data); err != nil {
+			return "", fmt.Errorf("read id %q: %w", data, err)
+		}
+		return StringID(strings.ToValidUTF8(text.String(), "\uFFFD")), nil
 	}
-	return "", fmt.Errorf("read id %s: want a string, a number or an extended JSON object", data)
+	return "", fmt.Errorf("read id %q: want a string, a number or an extended JSON object", data)
 }
 
 func numberID(s string) (ID, error) {
@@ -167,7 +185,7 @@ func numberID(s string) (ID, error) {
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
-		return "", fmt.Errorf("read id %s: %w", s, err)
+		return "", fmt.Errorf("read id %q: %w", s, err)
 	}
 	return FloatID(f), nil
 }
