@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -12,61 +11,16 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
-	"github.com/sirupsen/logrus"
 	"go.uber.org/goleak"
 
 	"botwatch/classifier"
 	"botwatch/daemon"
+	"botwatch/internal/fixture"
 	"botwatch/store"
 	"botwatch/store/memory"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// tinyModel tells the classes apart by followers alone: class i has a stump on
-// popularity whose threshold is i.
-func tinyModel(t testing.TB, name string) *classifier.Model {
-	spec := &classifier.Spec{Format: classifier.SpecFormat, Name: name,
-		Inputs: []classifier.InputSpec{{Attribute: "popularity", Min: -10, Max: 9}}}
-	for i := range classifier.NumClasses {
-		share := float64(i+1) / 10
-		if name != "tiny" {
-			share = float64(classifier.NumClasses-i) / 10
-		}
-		spec.Classes = append(spec.Classes, classifier.ClassSpec{Slug: "class_" + string(rune('a'+i)), Forest: []classifier.TreeSpec{{
-			Feature: []int{0, -1, -1}, Threshold: []float64{float64(i), 0, 0}, Left: []int{1, -1, -1}, Right: []int{2, -1, -1},
-			Share: []float64{0.05, 0, share},
-		}}})
-	}
-	m, err := classifier.NewModel(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-// doc is an account of n tweets whose popularity is that of followers; a bad
-// one has a date that is none.
-func doc(followers, tweets int, bad bool) []byte {
-	crawled := "2020-05-20 09:18:42"
-	if bad {
-		crawled = "yesterday"
-	}
-	text := fmt.Sprintf(`{"user_data":{"created_at":"2015-01-01 00:00:00","followers_count":%d,"statuses_count":9},"crawled_at":%q,"tweets":[`, followers, crawled)
-	for i := range tweets {
-		if i > 0 {
-			text += ","
-		}
-		text += fmt.Sprintf(`{"created_at":"2020-05-19 0%d:00:01","retweet_count":0,"favorite_count":1,"lang":"en","entities":{"hashtags":[],"user_mentions":[]}}`, i%10)
-	}
-	return []byte(text + "]}")
-}
-
-func quietLog() *logrus.Logger {
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	return log
-}
 
 func schedule(t testing.TB, spec string) daemon.Schedule {
 	s, err := cron.ParseStandard(spec)
@@ -214,7 +168,7 @@ func TestChaos(t *testing.T) {
 
 func chaosRun(t *testing.T, seed uint64) {
 	c := &chaos{rnd: rand.New(rand.NewPCG(seed, 1)), rate: 1}
-	model := tinyModel(t, "tiny")
+	model := fixture.Model(t, false)
 	main := memory.New(memory.Options{BatchSize: 1 + c.n(20), DocsAtEvent: c.n(2) == 0, OneSeqPerCall: c.n(2) == 0})
 	defer main.Close()
 	var ids []store.ID
@@ -234,7 +188,7 @@ func chaosRun(t *testing.T, seed uint64) {
 		id := ids[c.n(len(ids))]
 		switch n := c.n(100); {
 		case n < 60:
-			accounts := []store.Account{{ID: id, Doc: doc(1+c.n(1000000), c.n(4), c.n(20) == 0)}}
+			accounts := []store.Account{{ID: id, Doc: fixture.Doc(1+c.n(1000000), c.n(4), c.n(20) == 0)}}
 			if err := main.PutAccounts(ctx, accounts); err != nil {
 				t.Fatal(err)
 			}
@@ -274,7 +228,7 @@ func keepDaemon(t *testing.T, ctx context.Context, main *memory.Store, c *chaos,
 		handle := main.Connect()
 		handle.SetFaults(c.faults())
 		d := daemon.New(daemon.Options{
-			Store: handle, Model: m, Holder: name, Log: quietLog(), Standby: true,
+			Store: handle, Model: m, Holder: name, Log: fixture.Quiet(), Standby: true,
 			Backfill: schedule(t, "0 * * * *"), Rescore: schedule(t, "30 3 * * *"),
 		})
 		life, kill := context.WithCancel(ctx)

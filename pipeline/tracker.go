@@ -96,13 +96,6 @@ func (t *tracker) low() (Mark, bool) {
 	return t.mark, moved
 }
 
-// behind gives the number of batches that are open.
-func (t *tracker) behind() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.open)
-}
-
 // room waits until fewer than n batches are open.
 func (t *tracker) room(ctx context.Context, n int) error {
 	for {
