@@ -294,7 +294,7 @@ func FuzzDecode(f *testing.F) {
 		if (err == nil) != (v.Kind() != pickle.Invalid) {
 			t.Errorf("got a %v and %v", v.Kind(), err)
 		}
-		show(v, 3)
+		show(v, 2)
 		pushAll(v)
 	})
 }

@@ -22,9 +22,9 @@ const (
 	Object // what a Global was called with
 )
 
-var kindNames = [...]string{"invalid", "None", "bool", "int", "int", "float", "str", "bytes", "list", "tuple", "dict", "set", "class", "object"}
+var kindNames = [...]string{"nothing", "None", "bool", "int", "int", "float", "str", "bytes", "list", "tuple", "dict", "set", "class", "object"}
 
-// String gives the kind's name as Python has it.
+// String gives the kind's name as Python has it; Invalid is "nothing".
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]

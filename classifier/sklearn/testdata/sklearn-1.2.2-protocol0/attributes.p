@@ -1,0 +1,9 @@
+(lp0
+Vspreader
+p1
+aVage
+p2
+aVburst
+p3
+ag2
+a.
