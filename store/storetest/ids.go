@@ -162,6 +162,9 @@ func (e *env) scanBatches(from store.Position, mode store.ScanMode, between func
 			return batches
 		}
 		e.must("Scan: Next", err)
+		if head := e.head(); b.Seq > head.Seq {
+			e.Errorf("Scan: a batch of seq %d, and the head is at %d", b.Seq, head.Seq)
+		}
 		for _, c := range b.Changes {
 			if c.Op != store.OpUpsert || c.Err != nil {
 				e.Fatalf("Scan: %v is %v (%v), want an upsert", c.ID, c.Op, c.Err)

@@ -45,6 +45,18 @@ var streamCases = []testCase{
 			e.sameIDs(fmt.Sprintf("after %d batches", i), idsOf(e.follow(from, len(want))), want)
 		}
 	}},
+	{"a long backlog comes whole, and resumes exactly", func(e *env) {
+		head := e.head()
+		ids := numbered("", many)
+		e.put(1, ids...)
+		t := e.open(head.Position)
+		for seen := []store.ID(nil); len(seen) < many; {
+			b := t.next()
+			seen = append(seen, idsOf(b.Changes)...)
+			rest := without(ids, seen)
+			e.sameIDs(fmt.Sprintf("after %d changes", len(seen)), idsOf(e.follow(b.After, len(rest))), rest)
+		}
+	}},
 	{"keeps order for each account", func(e *env) {
 		head := e.head()
 		a, b, gone := store.StringID("a"), store.StringID("b"), store.StringID("gone")
