@@ -67,13 +67,13 @@ func foreign(head []byte) string {
 }
 
 // isLines tells NDJSON from a single document by what lies about the first line
-// break: a line begins with a brace there, where no document could go on.
+// break: a brace follows there, where no document could go on.
 func isLines(head []byte) bool {
 	end := bytes.IndexByte(head, '\n')
 	if end < 0 {
 		return false
 	}
-	first, rest := bytes.TrimRight(head[:end], " \t\r"), bytes.TrimLeft(head[end:], "\r\n")
+	first, rest := bytes.TrimRight(head[:end], " \t\r"), bytes.TrimLeft(head[end:], " \t\r\n")
 	if len(rest) == 0 || rest[0] != '{' {
 		return false
 	}

@@ -81,7 +81,7 @@ func (f *framer) cutOff(rest []byte) error {
 	}
 	return &classifier.FieldError{
 		Code:    classifier.CodeSyntax,
-		Message: fmt.Sprintf("the input is cut off: it ends at byte %d in line %d%s, after %d accounts", f.offset, f.line, inside, f.index),
+		Message: fmt.Sprintf("the input is cut off: it ends at byte %d in line %d%s; accounts before it: %d", f.offset, f.line, inside, f.index),
 	}
 }
 
@@ -169,7 +169,7 @@ func (f *framer) cutDocument(buf []byte, bt *batch, eof bool) (int, error) {
 			f.place = arrayStart
 			return 1, nil
 		case c != '{':
-			return 0, f.unexpected(c, "another account or the end of the input")
+			return 0, f.unexpected(buf, 0, "another account or the end of the input")
 		case f.oneLine: // and one that holds no upload: lines follow
 			f.lines = true
 			return 0, nil
@@ -202,7 +202,7 @@ func (f *framer) cutDocument(buf []byte, bt *batch, eof bool) (int, error) {
 			return 1, nil
 		case f.place == uploadStart || f.place == arrayStart:
 		case c != ',':
-			return 0, f.unexpected(c, fmt.Sprintf("',' or %q between accounts", shut))
+			return 0, f.unexpected(buf, 0, fmt.Sprintf("',' or %q between accounts", shut))
 		case inUpload:
 			f.place = uploadKey
 			return 1, nil
@@ -223,12 +223,12 @@ func (f *framer) cutDocument(buf []byte, bt *batch, eof bool) (int, error) {
 // cutEntry takes a user key and its account.
 func (f *framer) cutEntry(buf []byte, bt *batch, eof bool) (int, error) {
 	if buf[0] != '"' {
-		return 0, f.unexpected(buf[0], "a user key in quotes")
+		return 0, f.unexpected(buf, 0, "a user key in quotes")
 	}
 	end, ok := stringEnd(buf, 0)
 	i := skipSpace(buf, end)
 	if ok && i < len(buf) && buf[i] != ':' {
-		return 0, f.unexpected(buf[i], "':' after a user key")
+		return 0, f.unexpected(buf, i, "':' after a user key")
 	}
 	i = skipSpace(buf, i+1)
 	if i >= len(buf) {
@@ -250,7 +250,7 @@ func (f *framer) cutValue(buf []byte, i int, key []byte, bt *batch, eof bool) (i
 		end += f.seen
 		f.seen = end
 	case ',', ':', '}', ']':
-		return 0, f.unexpected(buf[i], "an account")
+		return 0, f.unexpected(buf, i, "an account")
 	default:
 		if end, ok = valueEnd(buf, i); !ok && len(buf) > f.max {
 			return 0, f.tooLarge()
@@ -281,9 +281,10 @@ func (f *framer) cutValue(buf []byte, i int, key []byte, bt *batch, eof bool) (i
 	return end, nil
 }
 
-func (f *framer) unexpected(c byte, want string) error {
+func (f *framer) unexpected(buf []byte, i int, want string) error {
+	f.pass(buf[:i])
 	return &classifier.FieldError{
 		Code:    classifier.CodeSyntax,
-		Message: fmt.Sprintf("the input is broken at byte %d in line %d: found %q, want %s", f.offset, f.line, c, want),
+		Message: fmt.Sprintf("the input is broken at byte %d in line %d: found %q, want %s", f.offset, f.line, buf[i], want),
 	}
 }

@@ -9,8 +9,8 @@ import (
 // members walks the members of the object that doc begins with, without
 // checking what is in them, and stops where f answers false. A key comes as it
 // is written, without its quotes; a value that doc cuts off comes as far as it
-// goes. It reports whether doc ended before the object did.
-func members(doc []byte, f func(key, value []byte) bool) (cut bool) {
+// goes, and is not whole. It reports whether doc ended before the object did.
+func members(doc []byte, f func(key, value []byte, whole bool) bool) (cut bool) {
 	i := 1 // behind the bracket
 	for {
 		i = skipSpace(doc, i)
@@ -40,7 +40,7 @@ func members(doc []byte, f func(key, value []byte) bool) (cut bool) {
 		if end == i { // broken: no value
 			return false
 		}
-		if !f(key, doc[i:end]) {
+		if !f(key, doc[i:end], ok) {
 			return false
 		}
 		if !ok {
@@ -120,9 +120,8 @@ const (
 // shapeOf tells what the object is that doc begins with. cut says that doc ends
 // too early to tell. A map is known by its first member that is an account.
 func shapeOf(doc []byte) (s shape, cut bool) {
-	wrapped, crawled, count := false, false, 0
-	cut = members(doc, func(key, value []byte) bool {
-		count++
+	wrapped, crawled := false, false
+	cut = members(doc, func(key, value []byte, whole bool) bool {
 		object := value[0] == '{'
 		switch {
 		case object && is(key, "account"):
@@ -130,7 +129,9 @@ func shapeOf(doc []byte) (s shape, cut bool) {
 		case object && hasAccountKeys(value):
 			s = shapeUpload
 		case is(key, "user_data", "tweets"):
-			s = shapeAccount
+			if whole || !object { // else it may yet turn out to be a user key
+				s = shapeAccount
+			}
 		case object && is(key, "user"):
 			s = shapeTweet
 		case is(key, "crawled_at"):
@@ -148,7 +149,7 @@ func shapeOf(doc []byte) (s shape, cut bool) {
 }
 
 func hasAccountKeys(doc []byte) (found bool) {
-	members(doc, func(key, _ []byte) bool {
+	members(doc, func(key, _ []byte, _ bool) bool {
 		found = is(key, "user_data", "tweets")
 		return !found
 	})
@@ -164,7 +165,7 @@ func CrawledAt(doc []byte) (at classifier.Micros, ok bool) {
 		return 0, false
 	}
 	var text []byte
-	members(doc[start:], func(key, value []byte) bool {
+	members(doc[start:], func(key, value []byte, _ bool) bool {
 		var buf [32]byte
 		if string(key) == "crawled_at" || bytes.IndexByte(key, '\\') >= 0 && validText(key) && string(unescape(key, buf[:0])) == "crawled_at" {
 			text = value

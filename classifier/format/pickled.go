@@ -14,7 +14,7 @@ import (
 // account.
 func (r *Reader) startPickle(buf []byte) error {
 	for !r.eof && len(buf) <= MaxPickle {
-		buf = r.read(buf)
+		buf = r.read(buf, blockSize)
 	}
 	switch {
 	case r.readErr != nil:

@@ -55,11 +55,15 @@ const (
 // and it fits into a processor's cache, where a decoder finds it again.
 const blockSize = 1 << 20
 
+// headSize is how much is looked at to know NDJSON by.
+const headSize = 1 << 20
+
 // A Reader cuts an input into frames. It is not safe for concurrent use; Each
 // shares one among goroutines.
 type Reader struct {
 	src     io.Reader
 	opts    Options
+	block   int
 	framer  framer
 	carry   []byte // read and not yet cut
 	eof     bool
@@ -101,9 +105,12 @@ func Open(r io.Reader, o Options) (*Reader, error) {
 		}
 		src = unpacker{z}
 	}
-	rd := &Reader{src: src, opts: o}
+	rd := &Reader{src: src, opts: o, block: blockSize}
 	rd.framer = framer{max: o.MaxAccount, line: 1}
-	return rd, rd.start()
+	if err := rd.start(); err != nil {
+		return nil, err
+	}
+	return rd, nil
 }
 
 // unpacker names the step at which a damaged archive fails.
@@ -119,7 +126,7 @@ func (u unpacker) Read(p []byte) (int, error) {
 
 // start reads a block and decides what it is.
 func (r *Reader) start() error {
-	buf := r.read(nil)
+	buf := r.read(nil, headSize)
 	if bytes.HasPrefix(buf, utf8Mark) {
 		r.framer.offset = int64(len(utf8Mark))
 		buf = buf[len(utf8Mark):]
@@ -130,7 +137,7 @@ func (r *Reader) start() error {
 	first := skipSpace(buf, 0)
 	for first == len(buf) && !r.eof { // pages of white space
 		r.framer.pass(buf)
-		buf = r.read(buf[:0])
+		buf = r.read(buf[:0], headSize)
 		first = skipSpace(buf, 0)
 	}
 	switch rest := buf[first:]; {
@@ -147,11 +154,11 @@ func (r *Reader) start() error {
 	return nil
 }
 
-// read appends a block to buf, or what there is. An error of src ends the input,
-// and waits in readErr until all before it has been given out.
-func (r *Reader) read(buf []byte) []byte {
-	buf = slices.Grow(buf, blockSize)
-	n, err := io.ReadFull(r.src, buf[len(buf):len(buf)+blockSize])
+// read appends size bytes to buf, or what there is. An error of src ends the
+// input, and waits in readErr until all before it has been given out.
+func (r *Reader) read(buf []byte, size int) []byte {
+	buf = slices.Grow(buf, size)
+	n, err := io.ReadFull(r.src, buf[len(buf):len(buf)+size])
 	if err != nil {
 		r.eof = true
 		if err != io.EOF && err != io.ErrUnexpectedEOF {
@@ -213,7 +220,7 @@ func (r *Reader) cut(bt *batch) error {
 	bt.buf = append(bt.buf[:0], r.carry...)
 	for {
 		if !r.eof {
-			bt.buf = r.read(bt.buf)
+			bt.buf = r.read(bt.buf, r.block)
 		}
 		n, err := r.framer.cut(bt, r.eof)
 		if err == nil && r.eof {
