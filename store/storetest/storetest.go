@@ -1,5 +1,18 @@
 // Package storetest holds the conformance suite that every store.Store must
 // pass. Each case is named after what it pins of the contract in package store.
+//
+// Where the contract leaves room, the suite reads it so:
+//   - A position that a stream cannot read, the empty one too, is lost history,
+//     said by Stream or by its first Next.
+//   - A stream may leave out changes of an account that a later one follows.
+//   - A lease is its holder's by name: the same name may take it again, which
+//     raises the epoch and fences the one before.
+//   - A Touch of a tombstone raises its version.
+//   - A Superseded write leaves no new letter and clears none; one to Retry
+//     clears none.
+//   - The stamp of a tombstone holds nothing but ID, Found, Version and Status.
+//   - Load refuses the checkpoint of a newer schema.
+//   - A closed store answers with errors, and ends its open streams.
 package storetest
 
 import (

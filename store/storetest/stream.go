@@ -90,20 +90,21 @@ var streamCases = []testCase{
 	{"beats at least once a second", func(e *env) {
 		t := e.open(e.head().Position)
 		var batch store.Batch
+		quickest := patience // of three, since the machine may be busy
 		for i := range 3 {
 			began := time.Now()
 			b := t.next()
 			if len(b.Changes) != 0 {
 				e.Fatalf("changes of nothing: %v", idsOf(b.Changes))
 			}
-			// A second, and as much again for a busy machine.
-			if took := time.Since(began); took > 2*time.Second {
-				e.Errorf("heartbeat %d took %v", i, took)
-			}
+			quickest = min(quickest, time.Since(began))
 			if b.At.Before(batch.At) {
 				e.Errorf("heartbeat %d is of %v, the one before of %v", i, b.At, batch.At)
 			}
 			batch = b
+		}
+		if quickest > 1200*time.Millisecond {
+			e.Errorf("the quickest of three heartbeats took %v", quickest)
 		}
 		id := store.StringID("a")
 		e.put(1, id)
