@@ -151,3 +151,10 @@ func civilDays(year, month, day int) (int, bool) {
 	}
 	return days - 719162, true
 }
+
+// ParseTime reads a time in any of the forms that accounts carry, UTC where it
+// names no zone.
+func ParseTime(s string) (Micros, bool) {
+	at, ok := parseTime([]byte(s))
+	return at, ok && at >= MinMicros && at <= MaxMicros
+}

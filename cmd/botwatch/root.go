@@ -130,7 +130,10 @@ func (a *app) rootCommand() *cobra.Command {
 		id       string
 		commands []*cobra.Command
 	}{
-		{groupWatch, []*cobra.Command{}},
+		{groupWatch, []*cobra.Command{
+			a.runCommand(), a.importCommand(), a.statusCommand(), a.checkCommand(), a.backfillCommand(), a.rescoreCommand(),
+			a.resumeCommand(), a.deadLettersCommand(),
+		}},
 		{groupFiles, []*cobra.Command{}},
 		{groupAbout, []*cobra.Command{a.configCommand(), a.versionCommand()}},
 	} {

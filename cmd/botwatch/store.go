@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/sirupsen/logrus"
+
+	"botwatch/classifier"
+	"botwatch/classifier/model"
+	"botwatch/config"
+	"botwatch/daemon"
+	"botwatch/pipeline"
+	"botwatch/store"
+	"botwatch/store/sqlite"
+)
+
+// openStore opens the store that the configuration names.
+func (a *app) openStore(ctx context.Context, c *config.Loaded, readOnly bool) (store.Store, error) {
+	if c.StoreKind() != config.SQLite {
+		return nil, errors.New("store: MongoDB is not in this build yet; use sqlite:FILE")
+	}
+	s, err := sqlite.Open(ctx, c.SQLiteFile(), sqlite.Options{Now: a.now, ReadOnly: readOnly, ProtectAccounts: !c.AccountsWritable()})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// loadModel reads a model file; the built-in model where path is empty.
+func loadModel(path string) (*classifier.Model, error) {
+	spec, err := model.Default()
+	if path != "" {
+		spec, err = model.Read(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return classifier.NewModel(spec)
+}
+
+// newLog makes the log that the configuration asks for, on standard error.
+func (a *app) newLog(c *config.Loaded) *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(a.stderr)
+	if level, err := logrus.ParseLevel(c.Log.Level); err == nil {
+		log.SetLevel(level)
+	}
+	log.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, DisableColors: a.getenv("NO_COLOR") != ""})
+	if c.Log.Format == "json" {
+		log.SetFormatter(&logrus.JSONFormatter{})
+	}
+	return log
+}
+
+// holder names this process to other daemons.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s, process %d", host, os.Getpid())
+}
+
+// daemonOptions turns the configuration into a daemon's options.
+func (a *app) daemonOptions(c *config.Loaded, s store.Store, m *classifier.Model, log logrus.FieldLogger) (daemon.Options, error) {
+	backfill, err := c.Backfill.Schedule.Parse()
+	if err != nil {
+		return daemon.Options{}, fmt.Errorf("backfill.schedule: %w", err)
+	}
+	rescore, err := c.Rescore.Schedule.Parse()
+	if err != nil {
+		return daemon.Options{}, fmt.Errorf("rescore.schedule: %w", err)
+	}
+	return daemon.Options{
+		Store: s, Model: m, Holder: holder(), Log: log, Now: a.now, Zone: c.Location(),
+		Pipeline: pipeline.Options{
+			Lanes: c.Pipeline.Lanes, QueueItems: c.Pipeline.QueueItems, QueueBytes: int64(c.Pipeline.QueueBytes),
+			BatchItems: c.Pipeline.BatchItems, Timeout: c.Pipeline.Timeout.D(), FaultShare: c.Pipeline.FaultShare,
+			StaleAfter: c.StaleAfter.D(), MaxAge: c.Rescore.MaxAge.D(), TombstoneTTL: c.TombstoneTTL.D(),
+		},
+		Backfill:        daemon.Schedule{Cron: backfill, Jitter: c.Backfill.Jitter.D(), Rate: c.Backfill.Rate},
+		Rescore:         daemon.Schedule{Cron: rescore, Jitter: c.Rescore.Jitter.D(), Rate: c.Rescore.Rate},
+		CheckpointEvery: c.Checkpoint.Interval.D(),
+		ShutdownTimeout: c.Shutdown.Timeout.D(),
+	}, nil
+}
