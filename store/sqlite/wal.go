@@ -8,10 +8,10 @@ import (
 )
 
 // The write-ahead log is copied into the file when it has walCopy pages that are
-// not there yet, and begun anew when it has walRestart pages (32 MiB).
+// not there yet (8 MiB), and begun anew when it has walRestart pages (32 MiB).
 const (
-	walCopy    = 2000
-	walRestart = 8000
+	walCopy    = 1000
+	walRestart = 4000
 )
 
 const (
@@ -88,7 +88,7 @@ func (w *checkpointer) run(ctx context.Context) {
 // checkpoint does what is due and says whether a reader was in the way.
 func (w *checkpointer) checkpoint(ctx context.Context, c *conn) (busy bool) {
 	log, copied, _, err := walState(c, "PRAGMA wal_checkpoint(NOOP)")
-	if err == nil && log-copied >= walCopy {
+	if err == nil && (log-copied >= walCopy || log >= walRestart) {
 		log, _, _, err = walState(c, "PRAGMA wal_checkpoint(PASSIVE)")
 	}
 	if err != nil || log < walRestart {
