@@ -8,15 +8,21 @@ import (
 
 // Bounds of a valid Spec.
 const (
-	maxTrees = 1 << 12 // in a forest
-	maxNodes = 1 << 20 // in a tree, and in a forest
+	maxTrees  = 1 << 12 // in a forest
+	maxNodes  = 1 << 20 // in a tree, and in a forest
+	maxFaults = 20      // that Validate lists
 )
 
-// Validate checks the structure that NewModel relies on, and gives all faults
-// joined, each with the path of its field; of a tree only the first.
+// Validate checks the structure that NewModel relies on, and gives the first
+// 20 faults joined, each with the path of its field; of a tree only the first.
+// The digest is not looked at.
 func (s *Spec) Validate() error {
 	var errs []error
-	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	fault := func(format string, args ...any) {
+		if len(errs) < maxFaults {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
 	if s.Format != SpecFormat {
 		fault("format: is %q; want %q", s.Format, SpecFormat)
 	}
@@ -81,6 +87,12 @@ func (t *TreeSpec) validate(inputs int) error {
 			return fmt.Errorf("share[%d]: is %v; want 0 to 1", i, s)
 		}
 		if t.Feature[i] == -1 {
+			if t.Left[i] != -1 || t.Right[i] != -1 {
+				return fmt.Errorf("left, right[%d]: a leaf's are %d and %d; want -1", i, t.Left[i], t.Right[i])
+			}
+			if t.Threshold[i] != 0 {
+				return fmt.Errorf("threshold[%d]: a leaf's is %v; want 0", i, t.Threshold[i])
+			}
 			continue
 		}
 		if t.Feature[i] < 0 || t.Feature[i] >= inputs {
