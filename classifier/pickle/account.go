@@ -38,7 +38,7 @@ func AccountOptions() Options {
 // without sharing, an account has fewer than the pickle has bytes.
 const (
 	minAccountSteps = 1 << 20 // an account may take these, or the pickle's length if that is more
-	minUploadSteps  = 1 << 26 // all may take these and 16 times the pickle's length
+	minUploadSteps  = 1 << 27 // all may take these and 16 times the pickle's length
 )
 
 // Upload is a pickled dict from user keys to accounts. It is safe for

@@ -39,6 +39,9 @@ var plainGlobals = map[string]uint32{
 
 // global gives the ref of an allowed global.
 func (m *machine) global(module, name []byte) (ref, error) {
+	if len(module)+len(name) > 1000 { // no key is that long; spare the copy
+		return ref{}, fmt.Errorf("global %s.%s: %w", short(module), short(name), ErrRefused)
+	}
 	m.key = append(append(append(m.key[:0], module...), ' '), name...)
 	if tag, ok := m.globals[string(m.key)]; ok {
 		return ref{kind: Global, tag: tag}, nil

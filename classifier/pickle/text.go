@@ -35,7 +35,7 @@ func (m *machine) lineIndex() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	v, err := strconv.ParseUint(string(line), 10, 64)
+	v, err := strconv.ParseUint(string(line[:min(len(line), 21)]), 10, 64)
 	if err != nil {
 		return 0, malformed("memo entry %q", short(line))
 	}
@@ -63,6 +63,9 @@ func (m *machine) line(op byte) error {
 	}
 	switch op {
 	case opFloat:
+		if len(line) > 1000 {
+			return limit("a number of %d characters", len(line))
+		}
 		v, err := strconv.ParseFloat(string(line), 64)
 		if err != nil && !math.IsInf(v, 0) {
 			return malformed("number %q", short(line))
