@@ -124,6 +124,9 @@ func TestReadOnly(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
+	if _, err := s.Count(t.Context()); err == nil || !strings.Contains(err.Error(), "no daemon") {
+		t.Errorf("got %v, want that no daemon has run", err)
+	}
 	wantErr(t, s.PutAccounts(t.Context(), nil), store.ErrReadOnly)
 	if _, err := s.Acquire(t.Context(), "me"); err == nil {
 		t.Error("it took the lease")

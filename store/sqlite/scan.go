@@ -51,8 +51,7 @@ type scan struct {
 	mode     store.ScanMode
 	last     driver.Value // of the id; nil: from the start
 	identity string       // of the accounts, once a batch was read
-	keys     keyReader
-	err      error // what ended the scan
+	err      error        // what ended the scan
 }
 
 // The two statements of a scan: SQLite compares with null to null.
@@ -104,7 +103,7 @@ func (f *scan) fill(c *conn, b *store.Batch) (last driver.Value, err error) {
 		ch := store.Change{ID: toID(v[0]), Op: store.OpUpsert, Seq: b.Seq}
 		setDoc(&ch, v[1:])
 		if bytes += len(ch.Doc); f.mode == store.ScanKeys {
-			f.keys.reduce(&ch)
+			reduce(&ch)
 		}
 		b.Changes = append(b.Changes, ch)
 		if bytes >= batchBytes {
@@ -128,7 +127,6 @@ func (f *scan) Close() error {
 // Fetch reads accounts by id, in one transaction.
 func (s *Store) Fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) ([]store.Change, error) {
 	changes := make([]store.Change, 0, len(ids))
-	var keys keyReader
 	err := s.read(ctx, func(c *conn) error {
 		return s.snapshot(ctx, c, func(h head) error {
 			for _, id := range ids {
@@ -149,7 +147,7 @@ func (s *Store) Fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) 
 					ch.Op = store.OpUpsert
 				}
 				if mode == store.ScanKeys {
-					keys.reduce(&ch)
+					reduce(&ch)
 				}
 				changes = append(changes, ch)
 			}
@@ -168,20 +166,10 @@ func (s *Store) Decode(doc []byte, b *classifier.Builder) error {
 	return format.DecodeJSON(doc, b)
 }
 
-// keyReader leaves of documents what a keys scan gives.
-type keyReader struct{ builder classifier.Builder }
-
-func (k *keyReader) reduce(ch *store.Change) {
-	if ch.Doc == nil {
-		ch.Err = nil // whoever wants the document will be told
-		return
+// reduce leaves of a document what a keys scan gives.
+func reduce(ch *store.Change) {
+	if ch.Doc != nil {
+		ch.CrawledAt, _ = format.CrawledAt(ch.Doc)
 	}
-	k.builder.Reset()
-	if format.DecodeJSON(ch.Doc, &k.builder) == nil {
-		// A fault in another field does not take away the time of the crawl.
-		if account, _ := k.builder.Finish(); account != nil {
-			ch.CrawledAt = account.CrawledAt
-		}
-	}
-	ch.Doc = nil
+	ch.Doc, ch.Err = nil, nil // whoever wants the document will be told why not
 }

@@ -52,6 +52,7 @@ type Store struct {
 	file   os.FileInfo // the file as it was opened
 	lease  lease
 	closed chan struct{}
+	bare   bool // opened for reading before a first daemon made the tables
 
 	writer pool // of one: whoever has it is the only writer of this Store
 	reader pool
@@ -155,12 +156,10 @@ func (s *Store) start(ctx context.Context, c *conn) error {
 	if encoding != "UTF-8" {
 		return fmt.Errorf("its text encoding is %s, and must be UTF-8", encoding)
 	}
-	if s.opts.ReadOnly {
-		_, err := inspect(ctx, c)
-		return err
-	}
 	// Refuse what is foreign before anything of the file is changed.
-	if _, err := inspect(ctx, c); err != nil {
+	have, err := inspect(ctx, c)
+	if err != nil || s.opts.ReadOnly {
+		s.bare = len(have.missing) > 0
 		return err
 	}
 	mode, err := c.text(ctx, "PRAGMA journal_mode = WAL")
@@ -250,7 +249,10 @@ func (s *Store) read(ctx context.Context, f func(c *conn) error) (err error) {
 			return err
 		}
 	}
-	return f(c)
+	if err = f(c); s.bare && code(err) == sqlite3.SQLITE_ERROR {
+		err = fmt.Errorf("no daemon has made the tables of this file yet: %w", err)
+	}
+	return err
 }
 
 // readTx runs f on a reading connection, in one transaction.
