@@ -107,6 +107,27 @@ func TestEachEndsEarly(t *testing.T) {
 	})
 }
 
+// TestTinyAccounts reads more rows than a batch may hold, and ends on its border.
+func TestTinyAccounts(t *testing.T) {
+	for _, n := range []int{1<<14 - 1, 1 << 14, 1<<14 + 1, 100_000} {
+		for _, tc := range []struct{ rule, input, end string }{
+			{"whole", "{" + strings.Repeat(`"k": 1,`, n-1) + `"k": 1}`, ""},
+			{"cut off", "{" + strings.Repeat(`"k": 1,`, n), "the input is cut off"},
+			{"lines", strings.Repeat("{}\n", n), ""},
+		} {
+			rows, err := readRows(strings.NewReader(tc.input), format.Options{})
+			if len(rows) != n || !strings.HasPrefix(errText(err), tc.end) || (err == nil) != (tc.end == "") {
+				t.Errorf("%s: %d rows of %d, %v", tc.rule, len(rows), n, err)
+			}
+			for i, r := range rows {
+				if r.Index != i {
+					t.Fatalf("%s: row %d has index %d", tc.rule, i, r.Index)
+				}
+			}
+		}
+	}
+}
+
 // TestBombStreams unpacks far more than may be held.
 func TestBombStreams(t *testing.T) {
 	const count, size = 200, 1 << 20

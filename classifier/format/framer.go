@@ -38,6 +38,9 @@ const (
 	arrayItem
 )
 
+// maxFrames bounds a batch of accounts that are hardly any bytes.
+const maxFrames = 1 << 14
+
 // pass counts bytes that are done with.
 func (f *framer) pass(done []byte) {
 	f.offset += int64(len(done))
@@ -50,7 +53,7 @@ func (f *framer) pass(done []byte) {
 func (f *framer) cut(bt *batch, eof bool) (done int, err error) {
 	f.hungry = false
 	buf := bt.buf
-	for !f.hungry && err == nil && done < len(buf) {
+	for !f.hungry && err == nil && done < len(buf) && len(bt.frames) < maxFrames {
 		n := 0
 		switch {
 		case f.passing:
@@ -105,6 +108,15 @@ func (f *framer) tooLarge() *classifier.FieldError {
 	return &classifier.FieldError{
 		Code:    classifier.CodeTooLarge,
 		Message: fmt.Sprintf("is larger than %d bytes, the limit for one account", f.max),
+	}
+}
+
+// endless says that a user key, or an account that is no object, goes on beyond
+// the limit: nothing behind it can be found.
+func (f *framer) endless() error {
+	return &classifier.FieldError{
+		Code:    classifier.CodeTooLarge,
+		Message: fmt.Sprintf("the input is broken at byte %d in line %d: a text larger than %d bytes, the limit for one account", f.offset, f.line, f.max),
 	}
 }
 
@@ -233,7 +245,7 @@ func (f *framer) cutEntry(buf []byte, bt *batch, eof bool) (int, error) {
 	i = skipSpace(buf, i+1)
 	if i >= len(buf) {
 		if len(buf) > f.max {
-			return 0, f.tooLarge()
+			return 0, f.endless()
 		}
 		return f.more(), nil
 	}
@@ -253,7 +265,7 @@ func (f *framer) cutValue(buf []byte, i int, key []byte, bt *batch, eof bool) (i
 		return 0, f.unexpected(buf, i, "an account")
 	default:
 		if end, ok = valueEnd(buf, i); !ok && len(buf) > f.max {
-			return 0, f.tooLarge()
+			return 0, f.endless()
 		}
 	}
 	switch {

@@ -117,11 +117,16 @@ const (
 	shapeUpload        // a map from user keys to accounts
 )
 
+// maxMembers is the number of members after which an object that nothing tells
+// is taken for a map.
+const maxMembers = 1000
+
 // shapeOf tells what the object is that doc begins with. cut says that doc ends
 // too early to tell. A map is known by its first member that is an account.
 func shapeOf(doc []byte) (s shape, cut bool) {
-	wrapped, crawled := false, false
+	wrapped, crawled, count := false, false, 0
 	cut = members(doc, func(key, value []byte, whole bool) bool {
+		count++
 		object := value[0] == '{'
 		switch {
 		case object && is(key, "account"):
@@ -137,7 +142,7 @@ func shapeOf(doc []byte) (s shape, cut bool) {
 		case is(key, "crawled_at"):
 			crawled = true // accounts have it, and tweets may
 		}
-		return s == shapeUnknown
+		return s == shapeUnknown && count < maxMembers
 	})
 	switch {
 	case s != shapeUnknown:

@@ -65,7 +65,8 @@ type Reader struct {
 	opts    Options
 	block   int
 	framer  framer
-	carry   []byte // read and not yet cut
+	carry   []byte // read and not cut; the first taken bytes are in a batch by now
+	taken   int
 	eof     bool
 	readErr error // what ended src, if not its end
 
@@ -217,27 +218,46 @@ func (r *Reader) cut(bt *batch) error {
 	if cap(bt.buf) > 8*blockSize { // one huge account must not hold its memory for ever
 		bt.buf = nil
 	}
-	bt.buf = append(bt.buf[:0], r.carry...)
+	bt.buf = bt.buf[:0]
+	fresh := false                  // some of the batch is from src
+	size := r.block + r.framer.seen // what was searched must be there again
 	for {
-		if !r.eof {
+		piece := r.carry[r.taken:]
+		piece = piece[:min(len(piece), size)]
+		bt.buf = append(bt.buf, piece...)
+		r.taken += len(piece)
+		if r.taken == len(r.carry) && !r.eof {
 			bt.buf = r.read(bt.buf, r.block)
+			fresh = true
 		}
-		n, err := r.framer.cut(bt, r.eof)
-		if err == nil && r.eof {
+		atEnd := r.eof && r.taken == len(r.carry)
+		n, err := r.framer.cut(bt, atEnd)
+		if err == nil && atEnd && n == len(bt.buf) {
 			err = io.EOF
 		}
 		if err != nil && r.readErr != nil {
 			err = fmt.Errorf("%w, after %d bytes", r.readErr, r.framer.offset)
 		}
 		if err != nil || len(bt.frames) > 0 {
-			if cap(r.carry) > 8*blockSize {
-				r.carry = nil
-			}
-			r.carry = append(r.carry[:0], bt.buf[n:]...)
+			r.giveBack(bt.buf[n:], fresh)
 			return err
 		}
 		bt.buf = bt.buf[:copy(bt.buf, bt.buf[n:])]
 	}
+}
+
+// giveBack keeps the end of a batch that was not cut. Where the batch was taken
+// from carry alone, the bytes are still there.
+func (r *Reader) giveBack(rest []byte, fresh bool) {
+	if !fresh {
+		r.taken -= len(rest)
+		return
+	}
+	if cap(r.carry) > 8*blockSize {
+		r.carry = nil
+	}
+	r.carry = append(r.carry[:0], rest...)
+	r.taken = 0
 }
 
 // settle finds out from the first frame that tells whether the input holds
