@@ -134,7 +134,7 @@ func (a *app) rootCommand() *cobra.Command {
 			a.runCommand(), a.importCommand(), a.statusCommand(), a.checkCommand(), a.backfillCommand(), a.rescoreCommand(),
 			a.resumeCommand(), a.deadLettersCommand(),
 		}},
-		{groupFiles, []*cobra.Command{}},
+		{groupFiles, []*cobra.Command{a.classifyCommand()}},
 		{groupAbout, []*cobra.Command{a.configCommand(), a.versionCommand()}},
 	} {
 		for _, c := range group.commands {

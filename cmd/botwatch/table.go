@@ -1,0 +1,233 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"botwatch/classifier"
+	"botwatch/store"
+)
+
+// table writes predictions to be read. On wide screens and in files an account
+// takes a line; on others its reasons stand below it.
+type table struct {
+	screen
+	explain bool // all reasons, with what they are computed from
+	oneLine bool
+	account int // columns
+}
+
+// The columns of the table, but for the first and the last ones.
+const (
+	classColumns   = 22
+	supportColumns = 7
+	scoreColumns   = 5
+	marginColumns  = 6
+	fixedColumns   = 2 + classColumns + 2 + supportColumns + 2 + scoreColumns + 2 + marginColumns
+	reasonColumns  = 58 // of both, on one line
+	oneLineColumns = 150
+)
+
+func tableForm(s screen, explain bool) form {
+	t := &table{screen: s, explain: explain, oneLine: s.width == 0 || s.width >= oneLineColumns, account: 24}
+	if s.width > 0 && !t.oneLine {
+		t.account = min(max(s.width-fixedColumns, 12), 32)
+	}
+	return form{open: t.heading(), row: t.append}
+}
+
+func (t *table) heading() string {
+	line := strings.TrimRight(pad("ACCOUNT", t.account)+"  "+pad("CLASS", classColumns)+"  "+pad("SUPPORT", supportColumns)+"  SCORE  MARGIN", " ")
+	if t.oneLine && !t.explain {
+		line += "  " + pad("STRONGEST REASONS (▲ for the class, ▼ against)", reasonColumns) + "  FLAGS"
+	}
+	return t.paint(bold, line) + "\n"
+}
+
+// append appends an account.
+func (t *table) append(dst []byte, p *store.Prediction) []byte {
+	st := t.supportStyle(p)
+	score, margin := "–", "–"
+	if p.Class != 0 {
+		score, margin = fmt.Sprintf("%.2f", p.Scores[p.Class-1]), fmt.Sprintf("%.2f", p.Margin)
+	}
+	support := p.Support.String()
+	if p.Status == store.StatusError {
+		support = "–"
+	}
+	dst = append(dst, pad(fit(accountName(p), t.account), t.account)...)
+	dst = fmt.Appendf(dst, "  %s  %s  %s  %s",
+		t.paint(st, pad(fit(verdict(p), classColumns), classColumns)), t.paint(st, pad(support, supportColumns)),
+		padLeft(score, scoreColumns), padLeft(margin, marginColumns))
+	switch {
+	case p.Status == store.StatusError:
+		return t.appendFault(dst, p.Error)
+	case t.explain:
+		return t.appendExplanation(dst, p)
+	case t.oneLine:
+		return t.appendBeside(dst, p)
+	}
+	dst = append(dst, '\n')
+	return t.appendItems(dst, append(strongest(p), flagWords(p)...))
+}
+
+func (t *table) supportStyle(p *store.Prediction) style {
+	switch {
+	case p.Status == store.StatusError:
+		return red
+	case p.Support == classifier.SupportStrong:
+		return bold
+	case p.Support == classifier.SupportWeak:
+		return yellow
+	}
+	return faint
+}
+
+// accountName gives the key, and the screen name where that is another.
+func accountName(p *store.Prediction) string {
+	key := p.ID.String()
+	if p.ScreenName != "" && !strings.EqualFold(p.ScreenName, key) {
+		key += " @" + p.ScreenName
+	}
+	return nameText(key)
+}
+
+// verdict gives the class in words that claim no more than the support allows.
+func verdict(p *store.Prediction) string {
+	switch {
+	case p.Status == store.StatusError:
+		return "error"
+	case p.Status == store.StatusInsufficient:
+		return "too few tweets"
+	case p.Support == classifier.SupportNone:
+		return fmt.Sprintf("no verdict (%d %s)", p.Class, p.Slug)
+	}
+	return fmt.Sprintf("%d %s", p.Class, p.Slug)
+}
+
+// strongest gives the two strongest reasons in words.
+func strongest(p *store.Prediction) []string {
+	var words []string
+	for _, r := range p.Reasons {
+		text := arrow(r.Contribution) + " " + inWords(r.Attribute, r.Value)
+		if len(words) == 1 && text == words[0] { // the largest and the mean of nothing
+			continue
+		}
+		if words = append(words, text); len(words) == 2 {
+			break
+		}
+	}
+	return words
+}
+
+// flagWords gives the flags by their names, out_of_range with the inputs' own.
+func flagWords(p *store.Prediction) []string {
+	words := p.Flags.Names()
+	for i, w := range words {
+		if w == "out_of_range" {
+			words[i] += "(" + strings.Join(p.OutOfRange.Names(), ",") + ")"
+		}
+	}
+	return words
+}
+
+// appendBeside appends reasons and flags to an account's line.
+func (t *table) appendBeside(dst []byte, p *store.Prediction) []byte {
+	columns := reasonColumns
+	if t.width > 0 {
+		columns = min(columns, t.width-t.account-fixedColumns-2)
+	}
+	reasons := strongest(p)
+	for i := range reasons {
+		reasons[i] = pad(reasons[i], (columns-2)/2)
+	}
+	line := pad(fit(strings.TrimRight(strings.Join(reasons, "  "), " "), columns), columns)
+	if flags := flagWords(p); len(flags) > 0 {
+		text := strings.Join(flags, " ")
+		if t.width > 0 {
+			text = fit(text, t.width-t.account-fixedColumns-columns-4)
+		}
+		line += "  " + t.paint(faint, text)
+	}
+	dst = append(append(dst, "  "...), strings.TrimRight(line, " ")...)
+	return append(dst, '\n')
+}
+
+const indent = "    "
+
+// appendItems appends items below an account's line, as many on a line as fit.
+func (t *table) appendItems(dst []byte, items []string) []byte {
+	used := 0
+	for _, item := range items {
+		if t.width > 0 {
+			item = fit(item, t.width-len(indent))
+		}
+		n := textWidth(item)
+		switch {
+		case used == 0:
+			dst = append(dst, indent...)
+			used = len(indent)
+		case t.width > 0 && used+2+n > t.width:
+			dst = append(append(dst, '\n'), indent...)
+			used = len(indent)
+		default:
+			dst = append(dst, "  "...)
+			used += 2
+		}
+		used += n
+		dst = append(dst, t.paint(faint, item)...)
+	}
+	if used > 0 {
+		dst = append(dst, '\n')
+	}
+	return dst
+}
+
+// appendFault appends why an account has no class.
+func (t *table) appendFault(dst []byte, fault *classifier.FieldError) []byte {
+	text := safeText(fault.Error())
+	if t.oneLine && !t.explain {
+		if t.width > 0 {
+			text = fit(text, t.width-t.account-fixedColumns-2)
+		}
+		return append(append(append(dst, "  "...), text...), '\n')
+	}
+	dst = append(dst, '\n')
+	columns := t.width - len(indent)
+	if t.width == 0 {
+		columns = 100
+	}
+	for _, line := range wrap(text, columns) {
+		dst = append(append(append(dst, indent...), line...), '\n')
+	}
+	return dst
+}
+
+// appendExplanation appends what an account's score is made of.
+func (t *table) appendExplanation(dst []byte, p *store.Prediction) []byte {
+	dst = append(dst, '\n')
+	b := &p.Basis
+	line := fmt.Sprintf("%d tweets, %d of its own", b.Tweets, b.OwnTweets)
+	if b.Tweets > 0 {
+		line += fmt.Sprintf(", %s to %s", b.FirstAt.Time().Format("2006-01-02"), b.LastAt.Time().Format("2006-01-02"))
+	}
+	dst = t.appendItems(dst, []string{line})
+	dst = t.appendItems(dst, flagWords(p))
+	if p.Class != 0 {
+		dst = fmt.Appendf(dst, "%s  %6.3f  before any attribute is looked at\n", indent, p.Base)
+		for _, r := range p.Reasons {
+			words := fit(inWords(r.Attribute, r.Value), 36)
+			line := fmt.Sprintf("%s %+6.3f  %s  %s", arrow(r.Contribution), r.Contribution, pad(words, 36), r.Attribute)
+			if t.width > 0 {
+				line = fit(line, t.width-len(indent))
+			}
+			dst = append(append(append(dst, indent...), line...), '\n')
+		}
+		dst = fmt.Appendf(dst, "%s= %6.3f  score of class %d\n", indent, p.Scores[p.Class-1], p.Class)
+	}
+	return append(dst, '\n')
+}
+
+func padLeft(s string, columns int) string {
+	return strings.Repeat(" ", max(columns-textWidth(s), 0)) + s
+}

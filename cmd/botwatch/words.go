@@ -1,0 +1,141 @@
+package main
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"botwatch/classifier"
+)
+
+// inWords says in plain words what an attribute's value is. It only reads the
+// value: whether that is much or little is the model's to say.
+func inWords(attribute classifier.Attribute, v float64) string {
+	switch attribute {
+	case classifier.InteractionMentions:
+		return share(v, "no mentions", "mentions in ", " of own tweets")
+	case classifier.InteractionReplies:
+		return share(v, "no replies", "", " of own tweets are replies")
+	case classifier.InteractionHashtags:
+		return share(v, "no hashtags", "hashtags in ", " of own tweets")
+	case classifier.Spreader:
+		return share(v, "no retweets of others", "", " are retweets of others")
+	case classifier.PostingIntensity:
+		return number(v) + " posts a day"
+	case classifier.PostingAutomationSeconds:
+		return clustering(v, "seconds")
+	case classifier.PostingAutomationMinutes:
+		return clustering(v, "minutes")
+	case classifier.PostingAutomationHours:
+		return clustering(v, "hours")
+	case classifier.PostingAutomationDays:
+		return clustering(v, "weekdays")
+	case classifier.Popularity:
+		return count(v, "no followers", "1 follower", " followers")
+	case classifier.ConfirmationMax:
+		return count(v, "never liked", "at most 1 like", " likes at most")
+	case classifier.ConfirmationMean:
+		return mean(v, "never liked", " likes a tweet")
+	case classifier.ConfirmationH:
+		return "likes' h-index " + number(v) + " a tweet"
+	case classifier.SpreadMax:
+		return count(v, "never shared", "shared once at most", " shares at most")
+	case classifier.SpreadMean:
+		return mean(v, "never shared", " shares a tweet")
+	case classifier.SpreadH:
+		return "shares' h-index " + number(v) + " a tweet"
+	case classifier.LanguageVariation:
+		if v == 1 {
+			return "1 language"
+		}
+		return number(v) + " languages"
+	case classifier.Age:
+		return grouped(v) + " days old"
+	case classifier.Burst:
+		return "bursts of " + number(v) + " tweets a day"
+	case classifier.Anonymity:
+		return "anonymity " + number(v) + " of 3"
+	case classifier.StandardName:
+		if v == 0 {
+			return "name without 8 final digits"
+		}
+		return "name ends in 8 digits"
+	}
+	return attribute.String() + " " + number(v)
+}
+
+// zeroLog is what a logarithm of 0 is written as.
+const zeroLog = -10
+
+func share(v float64, none, before, after string) string {
+	switch {
+	case v == 0:
+		return none
+	case v < 0.005:
+		return before + "under 1%" + after
+	}
+	return before + strconv.Itoa(int(math.Round(v*100))) + "%" + after
+}
+
+func count(log float64, none, one, many string) string {
+	if log == zeroLog {
+		return none
+	}
+	n := math.Round(math.Pow(10, log))
+	if n == 1 {
+		return one
+	}
+	return grouped(n) + many
+}
+
+func mean(log float64, none, many string) string {
+	if log == zeroLog {
+		return none
+	}
+	return number(math.Pow(10, log)) + many
+}
+
+func clustering(log float64, unit string) string {
+	if log == zeroLog {
+		return "posting spread evenly over " + unit
+	}
+	return "clustering over " + unit + " " + strconv.FormatFloat(log, 'f', 1, 64)
+}
+
+// number gives two significant figures, or all before the point.
+func number(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 10:
+		return grouped(v)
+	case a >= 1:
+		return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0")
+	}
+	return strconv.FormatFloat(v, 'g', 2, 64)
+}
+
+// grouped gives a whole number with commas between thousands.
+func grouped(v float64) string {
+	if math.Abs(v) >= 1e15 {
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	}
+	digits := strconv.FormatInt(int64(math.Round(math.Abs(v))), 10)
+	var b strings.Builder
+	if v < 0 {
+		b.WriteByte('-')
+	}
+	for i, d := range []byte(digits) {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte(d)
+	}
+	return b.String()
+}
+
+// arrow says whether a reason speaks for its class or against it.
+func arrow(contribution float64) string {
+	if contribution < 0 {
+		return "▼"
+	}
+	return "▲"
+}
