@@ -125,17 +125,17 @@ type tweet struct {
 func (a *account) tweet(j, revision int) tweet {
 	d := a.dice.roll(2 * j)
 	t := tweet{j: j, at: a.at(j), lang: a.lang(j, &d)}
-	echo := &a.profile.echo
-	if a.turn > 0 && revision >= a.turn {
-		echo = a.profile.later
-	}
 	t.retweet = d.unit() < a.habits.retweets
 	t.reply = d.unit() < a.habits.replies
 	t.mention = d.unit() < a.habits.mentions
 	t.tagged = d.unit() < a.habits.hashtags
 	growth := int64(revision * d.below(8))
-	t.likes = echo.likes.draw(&d, a.scale)
-	t.shares = echo.shares.draw(&d, a.scale)
+	heard := d.roll(0)
+	t.likes, t.shares = a.profile.echo.draw(heard, a.scale)
+	if a.turn > 0 && revision >= a.turn {
+		likes, shares := a.profile.later.draw(heard, a.scale)
+		t.likes, t.shares = max(t.likes, likes), max(t.shares, shares)
+	}
 	t.likes += t.likes * growth / 64
 	t.shares += t.shares * growth / 64
 	if t.retweet {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -171,7 +172,7 @@ func (c *Crawler) change(d *dice, b *batch, intended, now time.Time) error {
 
 // intended gives the moment at which change i comes due.
 func (c *Crawler) intended(start time.Time, i int) time.Time {
-	return start.Add(time.Duration(float64(i) / c.o.Rate * float64(time.Second)))
+	return start.Add(time.Duration(math.Round(float64(i) / c.o.Rate * float64(time.Second))))
 }
 
 // wake gives when to go on where nothing is due before next.

@@ -36,6 +36,12 @@ func (h habits) vary(d *dice) habits {
 // An echo is how others answer to own tweets.
 type echo struct{ likes, shares counts }
 
+// draw takes d by value, so that one tweet's echoes of two kinds are alike, and
+// nothing else of the tweet depends on them.
+func (e *echo) draw(d dice, scale float64) (likes, shares int64) {
+	return e.likes.draw(&d, scale), e.shares.draw(&d, scale)
+}
+
 // counts are of a share of the tweets, log-normal; 0 on the others.
 type counts struct {
 	share, median float64
