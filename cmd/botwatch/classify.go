@@ -36,7 +36,11 @@ The forms:
           a long id) has an apostrophe in front, and so has one that begins
           with an apostrophe; programs take it away again
 
-Without --format, the extension of --output decides, and else it is a table.`,
+Without --format, the extension of --output decides, and else it is a table.
+
+A table gives the two strongest reasons of each account in words. Clustering
+over seconds, minutes, hours or weekdays is the logarithm of how unevenly the
+times of its tweets are spread over them: the higher, the more clustered.`,
 		Example: `  botwatch classify accounts.json
   botwatch classify --explain accounts.json
   botwatch classify --output result.csv --manifest run.json crawl-*.ndjson.gz
@@ -57,7 +61,7 @@ Without --format, the extension of --output decides, and else it is a table.`,
 		}
 		return checkForm(c.form, forms)
 	})
-	c.out.addFlag(cmd.Flags())
+	c.out.addFlag(cmd)
 	cmd.Flags().BoolVar(&c.explain, "explain", false, "in a table: all reasons of each account (json and ndjson always have them)")
 	cmd.Flags().StringVar(&c.crawledAt, "crawled-at", "", "when raw timelines were crawled that do not say so: a `time` such as 2020-05-20T09:18:42Z")
 	cmd.Flags().StringVar(&c.manifestFile, "manifest", "", "write what it takes to cite the run to this `file`: version, model, inputs with their SHA-256, counts")
@@ -137,13 +141,17 @@ func (c *classify) run(ctx context.Context, files []string) error {
 		return err
 	}
 	n := &c.manifest.Counts
-	fmt.Fprintf(a.stderr, "%d read: %d strong, %d weak, %d none, %d errors\n", n.Read, n.Strong, n.Weak, n.None, n.Errors)
+	closing := fmt.Sprintf("%d read: %d strong, %d weak, %d none, %d errors", n.Read, n.Strong, n.Weak, n.None, n.Errors)
+	if c.failed > 0 {
+		closing += fmt.Sprintf("; %d of %d inputs not read to the end", c.failed, len(files))
+	}
+	fmt.Fprintln(a.stderr, closing)
 	if err := c.writeManifest(); err != nil {
 		return err
 	}
 	switch {
 	case c.failed > 0:
-		return fmt.Errorf("%d of %d inputs could not be read to the end", c.failed, len(files))
+		return &inputsError{c.failed}
 	case n.Errors > 0:
 		return &rowsError{n.Errors}
 	}

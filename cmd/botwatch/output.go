@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/spf13/cobra"
 )
 
 // writeJSON writes a value as indented JSON.
@@ -20,13 +22,6 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// outputFlag adds --output.
-func (c *outputFile) addFlag(flags interface {
-	StringVar(p *string, name, value, usage string)
-}) {
-	flags.StringVar(&c.name, "output", "", "write to this `file` instead of standard output; it is replaced when all is written")
-}
-
 // outputFile is where a command writes to: standard output, or a file, which
 // appears under its name once it is complete.
 type outputFile struct {
@@ -35,6 +30,11 @@ type outputFile struct {
 	*bufio.Writer
 	file *os.File
 	temp string // the file's name until it is complete; "" where it is written in place
+}
+
+// addFlag adds --output.
+func (o *outputFile) addFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.name, "output", "", "write to this `file` instead of standard output; it is replaced once all is written")
 }
 
 // standard says whether standard output is meant.

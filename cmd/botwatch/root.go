@@ -41,12 +41,15 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	var inputs *inputsError
 	var rows *rowsError
 	var usage *usageError
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &rows): // said already
+	case errors.As(err, &inputs): // said already
+		return exitRuntime
+	case errors.As(err, &rows): // likewise
 		return exitRows
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.stderr, "botwatch: interrupted")
@@ -77,6 +80,11 @@ func usagef(format string, args ...any) error {
 type rowsError struct{ failed int }
 
 func (e *rowsError) Error() string { return fmt.Sprintf("%d rows failed", e.failed) }
+
+// inputsError says that some inputs failed, and that this was told of each.
+type inputsError struct{ failed int }
+
+func (e *inputsError) Error() string { return fmt.Sprintf("%d inputs failed", e.failed) }
 
 const rootLong = `botwatch keeps a collection of predictions true to a collection of crawled
 social-media accounts: each account is put into one of six behaviour classes,
@@ -134,7 +142,7 @@ func (a *app) rootCommand() *cobra.Command {
 			a.runCommand(), a.importCommand(), a.statusCommand(), a.checkCommand(), a.backfillCommand(), a.rescoreCommand(),
 			a.resumeCommand(), a.deadLettersCommand(),
 		}},
-		{groupFiles, []*cobra.Command{a.classifyCommand()}},
+		{groupFiles, []*cobra.Command{a.classifyCommand(), a.modelCommand()}},
 		{groupAbout, []*cobra.Command{a.configCommand(), a.versionCommand()}},
 	} {
 		for _, c := range group.commands {

@@ -24,8 +24,8 @@ const (
 	scoreColumns   = 5
 	marginColumns  = 6
 	fixedColumns   = 2 + classColumns + 2 + supportColumns + 2 + scoreColumns + 2 + marginColumns
-	reasonColumns  = 58 // of both, on one line
-	oneLineColumns = 150
+	reasonColumns  = 62 // of both, on one line
+	oneLineColumns = 160
 )
 
 func tableForm(s screen, explain bool) form {
@@ -55,7 +55,11 @@ func (t *table) append(dst []byte, p *store.Prediction) []byte {
 	if p.Status == store.StatusError {
 		support = "–"
 	}
-	dst = append(dst, pad(fit(accountName(p), t.account), t.account)...)
+	account := accountName(p)
+	if t.width > 0 {
+		account = fit(account, t.account)
+	}
+	dst = append(dst, pad(account, t.account)...)
 	dst = fmt.Appendf(dst, "  %s  %s  %s  %s",
 		t.paint(st, pad(fit(verdict(p), classColumns), classColumns)), t.paint(st, pad(support, supportColumns)),
 		padLeft(score, scoreColumns), padLeft(margin, marginColumns))
@@ -109,8 +113,8 @@ func verdict(p *store.Prediction) string {
 func strongest(p *store.Prediction) []string {
 	var words []string
 	for _, r := range p.Reasons {
-		text := arrow(r.Contribution) + " " + inWords(r.Attribute, r.Value)
-		if len(words) == 1 && text == words[0] { // the largest and the mean of nothing
+		text := arrow(r.Contribution) + " " + inWords(r.Attribute, r.Value, &p.Basis)
+		if len(words) == 1 && text == words[0] { // the largest and the mean of nothing are one reason to read
 			continue
 		}
 		if words = append(words, text); len(words) == 2 {
@@ -133,21 +137,17 @@ func flagWords(p *store.Prediction) []string {
 
 // appendBeside appends reasons and flags to an account's line.
 func (t *table) appendBeside(dst []byte, p *store.Prediction) []byte {
-	columns := reasonColumns
-	if t.width > 0 {
-		columns = min(columns, t.width-t.account-fixedColumns-2)
-	}
 	reasons := strongest(p)
 	for i := range reasons {
-		reasons[i] = pad(reasons[i], (columns-2)/2)
+		reasons[i] = pad(reasons[i], (reasonColumns-2)/2)
 	}
-	line := pad(fit(strings.TrimRight(strings.Join(reasons, "  "), " "), columns), columns)
-	if flags := flagWords(p); len(flags) > 0 {
-		text := strings.Join(flags, " ")
-		if t.width > 0 {
-			text = fit(text, t.width-t.account-fixedColumns-columns-4)
-		}
-		line += "  " + t.paint(faint, text)
+	line, flags := pad(strings.Join(reasons, "  "), reasonColumns), strings.Join(flagWords(p), " ")
+	if t.width > 0 {
+		line = fit(line, reasonColumns)
+		flags = fit(flags, t.width-t.account-fixedColumns-2-reasonColumns-2)
+	}
+	if flags != "" {
+		line += "  " + t.paint(faint, flags)
 	}
 	dst = append(append(dst, "  "...), strings.TrimRight(line, " ")...)
 	return append(dst, '\n')
@@ -216,7 +216,7 @@ func (t *table) appendExplanation(dst []byte, p *store.Prediction) []byte {
 	if p.Class != 0 {
 		dst = fmt.Appendf(dst, "%s  %6.3f  before any attribute is looked at\n", indent, p.Base)
 		for _, r := range p.Reasons {
-			words := fit(inWords(r.Attribute, r.Value), 36)
+			words := fit(inWords(r.Attribute, r.Value, &p.Basis), 36)
 			line := fmt.Sprintf("%s %+6.3f  %s  %s", arrow(r.Contribution), r.Contribution, pad(words, 36), r.Attribute)
 			if t.width > 0 {
 				line = fit(line, t.width-len(indent))

@@ -9,17 +9,23 @@ import (
 )
 
 // inWords says in plain words what an attribute's value is. It only reads the
-// value: whether that is much or little is the model's to say.
-func inWords(attribute classifier.Attribute, v float64) string {
+// value: whether that is much or little is the model's to say. What is computed
+// from own tweets reads as 0 where there are none, and so it says that.
+func inWords(attribute classifier.Attribute, v float64, b *classifier.Basis) string {
+	if b.OwnTweets == 0 && ofOwnTweets[attribute] {
+		return "no own tweets"
+	}
+	// The attributes are shares of one tweet more than there are.
+	own, all := float64(b.OwnTweets), float64(max(b.Tweets, 1))
 	switch attribute {
 	case classifier.InteractionMentions:
-		return share(v, "no mentions", "mentions in ", " of own tweets")
+		return share(v*(own+1)/own, "no mentions", "mentions in ", " of own tweets")
 	case classifier.InteractionReplies:
-		return share(v, "no replies", "", " of own tweets are replies")
+		return share(v*(own+1)/own, "no replies", "", " of own tweets are replies")
 	case classifier.InteractionHashtags:
-		return share(v, "no hashtags", "hashtags in ", " of own tweets")
+		return share(v*(own+1)/own, "no hashtags", "hashtags in ", " of own tweets")
 	case classifier.Spreader:
-		return share(v, "no retweets of others", "", " are retweets of others")
+		return share(v*(all+1)/all, "no retweets of others", "", " are retweets of others")
 	case classifier.PostingIntensity:
 		return number(v) + " posts a day"
 	case classifier.PostingAutomationSeconds:
@@ -37,13 +43,13 @@ func inWords(attribute classifier.Attribute, v float64) string {
 	case classifier.ConfirmationMean:
 		return mean(v, "never liked", " likes a tweet")
 	case classifier.ConfirmationH:
-		return "likes' h-index " + number(v) + " a tweet"
+		return hIndex(v*own, "never liked", "h-index of likes ")
 	case classifier.SpreadMax:
 		return count(v, "never shared", "shared once at most", " shares at most")
 	case classifier.SpreadMean:
 		return mean(v, "never shared", " shares a tweet")
 	case classifier.SpreadH:
-		return "shares' h-index " + number(v) + " a tweet"
+		return hIndex(v*own, "never shared", "h-index of shares ")
 	case classifier.LanguageVariation:
 		if v == 1 {
 			return "1 language"
@@ -62,6 +68,13 @@ func inWords(attribute classifier.Attribute, v float64) string {
 		return "name ends in 8 digits"
 	}
 	return attribute.String() + " " + number(v)
+}
+
+// ofOwnTweets are the attributes that are computed from own tweets alone.
+var ofOwnTweets = [classifier.NumAttributes]bool{
+	classifier.InteractionMentions: true, classifier.InteractionReplies: true, classifier.InteractionHashtags: true,
+	classifier.ConfirmationMax: true, classifier.ConfirmationMean: true, classifier.ConfirmationH: true,
+	classifier.SpreadMax: true, classifier.SpreadMean: true, classifier.SpreadH: true,
 }
 
 // zeroLog is what a logarithm of 0 is written as.
@@ -95,9 +108,16 @@ func mean(log float64, none, many string) string {
 	return number(math.Pow(10, log)) + many
 }
 
+func hIndex(h float64, none, before string) string {
+	if h == 0 {
+		return none
+	}
+	return before + grouped(h)
+}
+
 func clustering(log float64, unit string) string {
 	if log == zeroLog {
-		return "posting spread evenly over " + unit
+		return "posting even over " + unit
 	}
 	return "clustering over " + unit + " " + strconv.FormatFloat(log, 'f', 1, 64)
 }
