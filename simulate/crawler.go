@@ -111,8 +111,8 @@ const (
 )
 
 // Run writes changes until ctx ends or there were enough of them, and then
-// returns nil once everything begun is written; the write at hand has
-// writeGrace to end after ctx does. The error is a write's that was refused, or
+// returns nil once everything begun is written; the write at hand
+// has 2 seconds to end after ctx does. The error is a write's that was refused, or
 // that a number of attempts could not do: then it is not known which changes of
 // the last batch took effect. A Crawler runs once.
 func (c *Crawler) Run(ctx context.Context, w Writer) error {
