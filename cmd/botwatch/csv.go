@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"botwatch/classifier"
@@ -93,8 +94,16 @@ func csvReasons(reasons []classifier.Reason) string {
 // csvLine appends cells, a comma after each.
 type csvLine struct{ dst []byte }
 
-// text appends foreign text.
-func (l *csvLine) text(s string) { l.cell(textSafe(s)) }
+// text appends foreign text. Control characters that would act on a terminal
+// become U+FFFD.
+func (l *csvLine) text(s string) {
+	l.cell(textSafe(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)))
+}
 
 func (l *csvLine) cell(s string) {
 	if strings.ContainsAny(s, "\",\r\n") || strings.HasPrefix(s, " ") {

@@ -24,7 +24,7 @@ const (
 	scoreColumns   = 5
 	marginColumns  = 6
 	fixedColumns   = 2 + classColumns + 2 + supportColumns + 2 + scoreColumns + 2 + marginColumns
-	reasonColumns  = 62 // of both, on one line
+	reasonColumns  = 58 // of both, on one line
 	oneLineColumns = 160
 )
 
@@ -144,7 +144,7 @@ func (t *table) appendBeside(dst []byte, p *store.Prediction) []byte {
 	line, flags := pad(strings.Join(reasons, "  "), reasonColumns), strings.Join(flagWords(p), " ")
 	if t.width > 0 {
 		line = fit(line, reasonColumns)
-		flags = fit(flags, t.width-t.account-fixedColumns-2-reasonColumns-2)
+		flags = fit(strings.Join(p.Flags.Names(), " "), t.width-t.account-fixedColumns-2-reasonColumns-2)
 	}
 	if flags != "" {
 		line += "  " + t.paint(faint, flags)
@@ -207,17 +207,17 @@ func (t *table) appendFault(dst []byte, fault *classifier.FieldError) []byte {
 func (t *table) appendExplanation(dst []byte, p *store.Prediction) []byte {
 	dst = append(dst, '\n')
 	b := &p.Basis
-	line := fmt.Sprintf("%d tweets, %d of its own", b.Tweets, b.OwnTweets)
+	line := fmt.Sprintf("tweets: %d, of which its own: %d", b.Tweets, b.OwnTweets)
 	if b.Tweets > 0 {
-		line += fmt.Sprintf(", %s to %s", b.FirstAt.Time().Format("2006-01-02"), b.LastAt.Time().Format("2006-01-02"))
+		line += fmt.Sprintf(", from %s to %s", b.FirstAt.Time().Format("2006-01-02"), b.LastAt.Time().Format("2006-01-02"))
 	}
 	dst = t.appendItems(dst, []string{line})
 	dst = t.appendItems(dst, flagWords(p))
 	if p.Class != 0 {
 		dst = fmt.Appendf(dst, "%s  %6.3f  before any attribute is looked at\n", indent, p.Base)
 		for _, r := range p.Reasons {
-			words := fit(inWords(r.Attribute, r.Value, &p.Basis), 36)
-			line := fmt.Sprintf("%s %+6.3f  %s  %s", arrow(r.Contribution), r.Contribution, pad(words, 36), r.Attribute)
+			words := inWords(r.Attribute, r.Value, &p.Basis)
+			line := fmt.Sprintf("%s %+6.3f  %s  %s", arrow(r.Contribution), r.Contribution, pad(words, 30), r.Attribute)
 			if t.width > 0 {
 				line = fit(line, t.width-len(indent))
 			}

@@ -19,35 +19,35 @@ func inWords(attribute classifier.Attribute, v float64, b *classifier.Basis) str
 	own, all := float64(b.OwnTweets), float64(max(b.Tweets, 1))
 	switch attribute {
 	case classifier.InteractionMentions:
-		return share(v*(own+1)/own, "no mentions", "mentions in ", " of own tweets")
+		return share(v*(own+1)/own, "no mentions", " with mentions")
 	case classifier.InteractionReplies:
-		return share(v*(own+1)/own, "no replies", "", " of own tweets are replies")
+		return share(v*(own+1)/own, "no replies", " replies")
 	case classifier.InteractionHashtags:
-		return share(v*(own+1)/own, "no hashtags", "hashtags in ", " of own tweets")
+		return share(v*(own+1)/own, "no hashtags", " with hashtags")
 	case classifier.Spreader:
-		return share(v*(all+1)/all, "no retweets of others", "", " are retweets of others")
+		return share(v*(all+1)/all, "no retweets of others", " retweets of others")
 	case classifier.PostingIntensity:
 		return number(v) + " posts a day"
 	case classifier.PostingAutomationSeconds:
-		return clustering(v, "seconds")
+		return clustering(v, "second")
 	case classifier.PostingAutomationMinutes:
-		return clustering(v, "minutes")
+		return clustering(v, "minute")
 	case classifier.PostingAutomationHours:
-		return clustering(v, "hours")
+		return clustering(v, "hour")
 	case classifier.PostingAutomationDays:
-		return clustering(v, "weekdays")
+		return clustering(v, "weekday")
 	case classifier.Popularity:
 		return count(v, "no followers", "1 follower", " followers")
 	case classifier.ConfirmationMax:
 		return count(v, "never liked", "at most 1 like", " likes at most")
 	case classifier.ConfirmationMean:
-		return mean(v, "never liked", " likes a tweet")
+		return mean(v, "never liked", "like")
 	case classifier.ConfirmationH:
 		return hIndex(v*own, "never liked", "h-index of likes ")
 	case classifier.SpreadMax:
 		return count(v, "never shared", "shared once at most", " shares at most")
 	case classifier.SpreadMean:
-		return mean(v, "never shared", " shares a tweet")
+		return mean(v, "never shared", "share")
 	case classifier.SpreadH:
 		return hIndex(v*own, "never shared", "h-index of shares ")
 	case classifier.LanguageVariation:
@@ -80,14 +80,14 @@ var ofOwnTweets = [classifier.NumAttributes]bool{
 // zeroLog is what a logarithm of 0 is written as.
 const zeroLog = -10
 
-func share(v float64, none, before, after string) string {
+func share(v float64, none, what string) string {
 	switch {
 	case v == 0:
 		return none
 	case v < 0.005:
-		return before + "under 1%" + after
+		return "under 1%" + what
 	}
-	return before + strconv.Itoa(int(math.Round(v*100))) + "%" + after
+	return strconv.Itoa(int(math.Round(v*100))) + "%" + what
 }
 
 func count(log float64, none, one, many string) string {
@@ -101,11 +101,15 @@ func count(log float64, none, one, many string) string {
 	return grouped(n) + many
 }
 
-func mean(log float64, none, many string) string {
+func mean(log float64, none, what string) string {
 	if log == zeroLog {
 		return none
 	}
-	return number(math.Pow(10, log)) + many
+	n := number(math.Pow(10, log))
+	if n != "1" {
+		what += "s"
+	}
+	return n + " " + what + " a tweet"
 }
 
 func hIndex(h float64, none, before string) string {
@@ -117,9 +121,9 @@ func hIndex(h float64, none, before string) string {
 
 func clustering(log float64, unit string) string {
 	if log == zeroLog {
-		return "posting even over " + unit
+		return "no clustering by " + unit
 	}
-	return "clustering over " + unit + " " + strconv.FormatFloat(log, 'f', 1, 64)
+	return "clustering by " + unit + " " + strconv.FormatFloat(log, 'f', 1, 64)
 }
 
 // number gives two significant figures, or all before the point.
