@@ -138,10 +138,12 @@ func (c *classify) run(ctx context.Context, files []string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.out.commit(); err != nil {
-		return err
-	}
 	n := &c.manifest.Counts
+	if c.failed < len(files) || n.Read > 0 { // else what was there before is worth more
+		if err := c.out.commit(); err != nil {
+			return err
+		}
+	}
 	closing := fmt.Sprintf("%d read: %d strong, %d weak, %d none, %d errors", n.Read, n.Strong, n.Weak, n.None, n.Errors)
 	if c.failed > 0 {
 		closing += fmt.Sprintf("; %d of %d inputs not read to the end", c.failed, len(files))
