@@ -41,7 +41,7 @@ func (r *Reader) startPickle(buf []byte) error {
 	for key, entry := range upload.All() {
 		n := len(r.ready)
 		keyJSON := appendString(nil, key)
-		if k, _ := value.Pair(n); k.Kind() == pickle.Int || k.Kind() == pickle.BigInt {
+		if entry.IntKey() {
 			keyJSON = []byte(key)
 		}
 		r.ready = append(r.ready, Frame{Place: Place{Line: 1, Index: n}, Key: key, KeyJSON: keyJSON, push: entry.Push})

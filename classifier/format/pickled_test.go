@@ -21,6 +21,8 @@ func pickled(v any) string {
 		return "N"
 	case int:
 		return fmt.Sprintf("I%d\n", v)
+	case int64: // as pymongo has it
+		return fmt.Sprintf("cbson.int64\nInt64\n(I%d\ntR", v)
 	case string:
 		return "V" + v + "\n"
 	case []any:
@@ -46,7 +48,9 @@ func TestPickle(t *testing.T) {
 		rule, input string
 		want        []row
 	}{
-		{"an upload", pickled([]any{"a", pickledAccount("ann"), 12, pickledAccount("bob")}) + ".", []row{brief("a", `"a"`, "ann", ""), brief("12", "12", "bob", "")}},
+		{"an upload", pickled([]any{"a", pickledAccount("ann"), 12, pickledAccount("bob"), int64(13), pickledAccount("cy")}) + ".", []row{
+			brief("a", `"a"`, "ann", ""), brief("12", "12", "bob", ""), brief("13", "13", "cy", ""),
+		}},
 		{"a single account", pickled(pickledAccount("ann")) + ".", []row{brief("ann", `"ann"`, "ann", "")}},
 		{"faulty accounts keep their rows", pickled([]any{"a", nil, "b", []any{"user_data", 5}, nil, pickledAccount("x"), "c", pickledAccount("cy")}) + ".", []row{
 			brief("a", `"a"`, "", "an account is an object with user_data, tweets and crawled_at"),

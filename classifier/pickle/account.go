@@ -83,39 +83,43 @@ func (u *Upload) All() iter.Seq2[string, Entry] {
 	return func(yield func(string, Entry) bool) {
 		for i := range u.dict.Len() {
 			k, v := u.dict.Pair(i)
-			key, ok := keyText(k)
-			if !ok {
+			key, kind := keyText(k)
+			if kind == Invalid {
 				key = "#" + strconv.Itoa(i)
 			}
-			if !yield(key, Entry{upload: u, account: v, badKey: !ok}) {
+			if !yield(key, Entry{upload: u, account: v, keyKind: kind}) {
 				return
 			}
 		}
 	}
 }
 
-// keyText gives a user key as text.
-func keyText(k Value) (string, bool) {
+// keyText gives a user key as text, and whether it is a String or an Int; it is
+// Invalid if neither.
+func keyText(k Value) (string, Kind) {
 	if k.Kind() == Object && k.Tag() == tagInt64 {
 		k = k.Args().Index(0)
 	}
 	switch k.Kind() {
 	case String, Bytes:
-		return string(validUTF8(k.Text())), true
+		return string(validUTF8(k.Text())), String
 	case BigInt:
-		return string(k.Text()), true
+		return string(k.Text()), Int
 	case Int:
-		return strconv.FormatInt(k.Int(), 10), true
+		return strconv.FormatInt(k.Int(), 10), Int
 	}
-	return "", false
+	return "", Invalid
 }
 
 // Entry is one account of an upload.
 type Entry struct {
 	upload  *Upload
 	account Value
-	badKey  bool
+	keyKind Kind
 }
+
+// IntKey says whether the user key is an integer, whatever its size.
+func (e Entry) IntKey() bool { return e.keyKind == Int }
 
 // Value gives the account as it was decoded.
 func (e Entry) Value() Value { return e.account }
@@ -123,7 +127,7 @@ func (e Entry) Value() Value { return e.account }
 // Push pushes the account into b, which Reset has made ready. What is wrong
 // with it, b's Finish says.
 func (e Entry) Push(b *classifier.Builder) {
-	if e.badKey {
+	if e.keyKind == Invalid {
 		b.Fail(classifier.CodeWrongType, "the user key is neither text nor an integer")
 	}
 	quota := min(e.upload.accountSteps, e.upload.steps.Load())
