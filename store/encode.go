@@ -7,6 +7,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"botwatch/classifier"
@@ -214,7 +216,9 @@ func appendFloat(dst []byte, v float64) []byte {
 	return strconv.AppendFloat(dst, v, 'g', -1, 64)
 }
 
-// appendJSONString appends s quoted; what is no UTF-8 becomes U+FFFD.
+// appendJSONString appends s quoted; what is no UTF-8 becomes U+FFFD. Whatever
+// could act on a terminal is escaped: controls, and marks that turn the
+// direction of writing.
 func appendJSONString(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
@@ -223,17 +227,24 @@ func appendJSONString(dst []byte, s string) []byte {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && n == 1 {
+			switch {
+			case r == utf8.RuneError && n == 1:
 				dst = append(dst, s[start:i]...)
 				dst = append(dst, "\uFFFD"...)
-				start = i + 1
+				start = i + n
+			case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
+				dst = append(dst, s[start:i]...)
+				for _, unit := range utf16.AppendRune(nil, r) {
+					dst = fmt.Appendf(dst, `\u%04x`, unit)
+				}
+				start = i + n
 			}
 			i += n
 			continue
 		}
-		if c < ' ' || c == '"' || c == '\\' {
+		if c < ' ' || c == '"' || c == '\\' || c == 0x7f {
 			dst = append(dst, s[start:i]...)
-			if c < ' ' {
+			if c < ' ' || c == 0x7f {
 				dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 			} else {
 				dst = append(dst, '\\', c)

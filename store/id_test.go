@@ -24,7 +24,8 @@ func TestIDForms(t *testing.T) {
 	}{
 		{"text", store.StringID("813286"), "813286", `"813286"`, "813286"},
 		{"empty text", store.StringID(""), "", `""`, ""},
-		{"hostile text", store.StringID("a\"\\\n\x00é\u2028"), "a\"\\\n\x00é\u2028", `"a\"\\\u000a\u0000é` + "\u2028" + `"`, "a\"\\\n\x00é\u2028"},
+		{"hostile text", store.StringID("a\"\\\n\x00é\u2028\u202e\x7f\u009b\U000e0001"), "a\"\\\n\x00é\u2028\u202e\x7f\u009b\U000e0001",
+			`"a\"\\\u000a\u0000é\u2028\u202e\u007f\u009b\udb40\udc01"`, "a\"\\\n\x00é\u2028\u202e\x7f\u009b\U000e0001"},
 		{"whole number", store.IntID(813286), int64(813286), `813286`, "813286"},
 		{"greatest", store.IntID(math.MaxInt64), int64(math.MaxInt64), `9223372036854775807`, "9223372036854775807"},
 		{"least", store.IntID(math.MinInt64), int64(math.MinInt64), `-9223372036854775808`, "-9223372036854775808"},
