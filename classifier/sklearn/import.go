@@ -21,6 +21,9 @@ const (
 	scalerFile     = "minmaxscaler.p"         // MinMaxScaler with the inputs' ranges
 )
 
+// Files names the files that Import reads.
+func Files() []string { return []string{attributesFile, forestsFile, scalerFile} }
+
 // maxInputs bounds the inputs of a model as Spec.Validate does.
 const maxInputs = 64
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -32,14 +33,14 @@ The forms:
   json    one array of prediction documents
   ndjson  a prediction document a line
   csv     a line an account, below a heading; safe to open in a spreadsheet: a
-          text that a spreadsheet would take as a formula or a number (such as
-          a long id) has an apostrophe in front, and so has one that begins
-          with an apostrophe; programs take it away again
+          text that a spreadsheet would take as a formula or show as a number
+          or a date (such as a long id) has an apostrophe in front, and so has
+          one that begins with an apostrophe; programs take it away again
 
 Without --format, the extension of --output decides, and else it is a table.
 
-A table gives the two strongest reasons of each account in words. Shares of
-mentions, replies and hashtags, likes and shares are of its own tweets alone.
+A table gives the two strongest reasons of each account in words, ▲ for its class
+and ▼ against it; --explain gives all of them. Shares of mentions, replies and hashtags, likes and shares are of its own tweets alone.
 Clustering by second, minute, hour or weekday is the logarithm of how unevenly
 the times of its tweets are spread over those: the higher, the more clustered.`,
 		Example: `  botwatch classify accounts.json
@@ -47,8 +48,17 @@ the times of its tweets are spread over those: the higher, the more clustered.`,
   botwatch classify --output result.csv --manifest run.json crawl-*.ndjson.gz
   zcat crawl.ndjson.gz | botwatch classify --format ndjson -`,
 		Args: func(_ *cobra.Command, files []string) error {
-			if len(files) == 0 {
+			stdin := 0
+			for _, f := range files {
+				if f == "-" {
+					stdin++
+				}
+			}
+			switch {
+			case len(files) == 0:
 				return errors.New("names no file; - is standard input")
+			case stdin > 1:
+				return errors.New("- is named twice; standard input can be read only once")
 			}
 			return nil
 		},
@@ -65,7 +75,7 @@ the times of its tweets are spread over those: the higher, the more clustered.`,
 	c.out.addFlag(cmd)
 	cmd.Flags().BoolVar(&c.explain, "explain", false, "in a table: all reasons of each account (json and ndjson always have them)")
 	cmd.Flags().StringVar(&c.crawledAt, "crawled-at", "", "when raw timelines were crawled that do not say so: a `time` such as 2020-05-20T09:18:42Z")
-	cmd.Flags().StringVar(&c.manifestFile, "manifest", "", "write what it takes to cite the run to this `file`: version, model, inputs with their SHA-256, counts")
+	cmd.Flags().StringVar(&c.manifestFile.name, "manifest", "", "write what it takes to cite the run to this `file`: version, model, inputs with their SHA-256, counts")
 	settingFlags(cmd, setModel)
 	cmd.RunE = func(cmd *cobra.Command, files []string) error {
 		loaded, err := a.settings(cmd)
@@ -86,7 +96,7 @@ type classify struct {
 	out          outputFile
 	explain      bool
 	crawledAt    string
-	manifestFile string
+	manifestFile outputFile
 	modelFile    string
 
 	options  format.Options
@@ -106,10 +116,14 @@ func (c *classify) run(ctx context.Context, files []string) error {
 		}
 		c.options.CrawledAt = at
 	}
-	for _, output := range []string{c.out.name, c.manifestFile} {
-		if isAmong(output, files) {
+	cited := c.manifestFile.name != ""
+	for _, output := range []string{c.out.name, c.manifestFile.name} {
+		if isAmong(output, append(slices.Clip(files), c.modelFile)) {
 			return usagef("%s is to be read and written; name another output", output)
 		}
+	}
+	if cited && c.manifestFile.same(&c.out) {
+		return usagef("--manifest and --output name the same file; want two")
 	}
 	var err error
 	if c.model, err = loadModel(c.modelFile); err != nil {
@@ -126,6 +140,12 @@ func (c *classify) run(ctx context.Context, files []string) error {
 		return err
 	}
 	defer c.out.abandon()
+	if cited {
+		if err := c.manifestFile.open(a.stdout); err != nil {
+			return err
+		}
+		defer c.manifestFile.abandon()
+	}
 
 	c.errors = a.stderr
 	rowsShow := c.out.standard() && a.screenOf(a.stdout).terminal // rows on the terminal are progress enough
@@ -149,8 +169,10 @@ func (c *classify) run(ctx context.Context, files []string) error {
 		closing += fmt.Sprintf("; %d of %d inputs not read to the end", c.failed, len(files))
 	}
 	fmt.Fprintln(a.stderr, closing)
-	if err := c.writeManifest(); err != nil {
-		return err
+	if cited {
+		if err := c.writeManifest(); err != nil {
+			return err
+		}
 	}
 	switch {
 	case c.failed > 0:
@@ -218,7 +240,7 @@ func (c *classify) files(ctx context.Context, files []string) error {
 
 // file classifies one file. An error is what ended it early.
 func (c *classify) file(ctx context.Context, name string, w *rowWriter, entry *manifestInput) error {
-	in, err := c.app.openInput(ctx, name, c.progress.add, c.manifestFile != "")
+	in, err := c.app.openInput(ctx, name, c.progress.add, c.manifestFile.name != "")
 	if err != nil {
 		return err
 	}
@@ -345,17 +367,9 @@ func (w *worker) fault(f *format.Frame, err error) *classifier.FieldError {
 }
 
 func (c *classify) writeManifest() error {
-	if c.manifestFile == "" {
-		return nil
-	}
 	c.manifest.Ended = c.app.now().UTC()
-	out := outputFile{name: c.manifestFile}
-	if err := out.open(c.app.stdout); err != nil {
+	if err := writeJSON(&c.manifestFile, &c.manifest); err != nil {
 		return err
 	}
-	defer out.abandon()
-	if err := writeJSON(&out, &c.manifest); err != nil {
-		return err
-	}
-	return out.commit()
+	return c.manifestFile.commit()
 }

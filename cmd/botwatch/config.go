@@ -20,7 +20,9 @@ func (a *app) configCheckCommand() *cobra.Command {
 		Long: `Reads the configuration as the other commands do (defaults, then the file, then
 BOTWATCH_… variables, then flags) and names every mistake at once. It does not
 open the store: 'botwatch check' does.`,
-		Args: cobra.NoArgs,
+		Example:           "  botwatch config check --config botwatch.yaml",
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := a.settings(cmd); err != nil {
 				return err
@@ -40,8 +42,10 @@ func (a *app) configPrintCommand() *cobra.Command {
 		Long: `Prints the configuration as the other commands see it (defaults, then the file,
 then BOTWATCH_… variables, then flags), with where each value comes from if it is
 not the default. Passwords are hidden. The result is a configuration file.`,
-		Example: "  botwatch config print > botwatch.yaml",
-		Args:    cobra.NoArgs,
+		Example: `  botwatch config print > botwatch.yaml
+  BOTWATCH_LOG_LEVEL=debug botwatch config print --format json`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	form := formatFlag(cmd, "yaml", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

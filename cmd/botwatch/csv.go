@@ -128,16 +128,23 @@ func (l *csvLine) time(known bool, t time.Time) {
 	l.dst = append(l.dst, ',')
 }
 
-// numeric are the texts that a spreadsheet would turn into another number: those
-// of more digits than it shows, with zeros in front, or with an exponent.
-var numeric = regexp.MustCompile(`^\s*(\d{12,}|0\d+|\d*[.,]?\d+[eE][+-]?\d+|\d[\d.,]{11,})\s*$`)
+// converted are the texts that a spreadsheet would show as something else: as a
+// number of fewer digits, a date, a time, a percentage, a truth value. unchanged
+// are those among them that it leaves alone.
+var (
+	converted = regexp.MustCompile(`(?i)^\s*([$€£(.]?\d[\d.,:/%()eE+ -]*([ap]m?)?|true|false|` +
+		`(\d+[ ./-]*` + monthName + `|` + monthName + `[ ./-]*\d+)[ ./-]*\d*)\s*$`)
+	unchanged = regexp.MustCompile(`^(0|[1-9]\d{0,10})$`)
+)
+
+const monthName = `(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)`
 
 // textSafe makes a text safe to open in a spreadsheet. One that would be taken
-// as a formula or as a number gets an apostrophe in front, and so does one that
+// as a formula or be converted gets an apostrophe in front, and so does one that
 // has an apostrophe in front: take one away, and every text is as it was.
 func textSafe(s string) string {
 	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, " "))
-	if s != "" && strings.ContainsRune("=+-@\t\r\n'＝＋－＠", first) || numeric.MatchString(s) {
+	if s != "" && strings.ContainsRune("=+-@\t\r\n'＝＋－＠", first) || converted.MatchString(s) && !unchanged.MatchString(s) {
 		return "'" + s
 	}
 	return s

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,6 +32,9 @@ as one model in botwatch's own format (JSON), for --model. It runs no code from
 the pickles. The model is named after the output.`,
 		Example: "  botwatch model import published/ --output published.json",
 		Args:    exactly(1, "a folder"),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
 	}
 	out.addFlag(cmd)
 	wrapArgs(cmd, func() error {
@@ -39,10 +44,19 @@ the pickles. The model is named after the output.`,
 		return nil
 	})
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if info, err := os.Stat(args[0]); err == nil && !info.IsDir() {
-			return fmt.Errorf("import model: %s is no folder; name the one with the three files in it", args[0])
+		dir := args[0]
+		if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+			return fmt.Errorf("import model: %s is no folder; name the one with the three files in it", dir)
 		}
-		spec, err := sklearn.Import(os.DirFS(args[0]))
+		for _, name := range sklearn.Files() {
+			if isAmong(out.name, []string{filepath.Join(dir, name)}) {
+				return usagef("%s is to be read and written; name another output", out.name)
+			}
+		}
+		spec, err := sklearn.Import(os.DirFS(dir))
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w in %s; want the folder with %s", err, dir, strings.Join(sklearn.Files(), ", "))
+		}
 		if err != nil {
 			return err
 		}
@@ -122,7 +136,10 @@ func (a *app) modelInfoCommand() *cobra.Command {
 		Short: "Describe the model",
 		Long: `info describes the model that the other commands use: its inputs with their
 ranges in training, its classes, and where it comes from.`,
-		Args: cobra.NoArgs,
+		Example: `  botwatch model info
+  botwatch model info --model published.json --format json`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	form := formatFlag(cmd, "text", "json")
 	settingFlags(cmd, setModel)

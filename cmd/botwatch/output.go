@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -35,10 +37,24 @@ type outputFile struct {
 // addFlag adds --output.
 func (o *outputFile) addFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.name, "output", "", "write to this `file` instead of standard output; it is replaced once all is written")
+	wrapArgs(cmd, func() error {
+		if strings.EqualFold(filepath.Ext(o.name), ".gz") {
+			return fmt.Errorf("--output: %s: gzip is read, not written; leave .gz out, or pipe into gzip", o.name)
+		}
+		return nil
+	})
 }
 
 // standard says whether standard output is meant.
 func (o *outputFile) standard() bool { return o.name == "" || o.name == "-" }
+
+// same says whether both mean one file, which need not be there yet.
+func (o *outputFile) same(other *outputFile) bool {
+	if o.standard() || other.standard() {
+		return o.standard() == other.standard()
+	}
+	return filepath.Clean(o.name) == filepath.Clean(other.name) || isAmong(o.name, []string{other.name})
+}
 
 // open begins to write. What is no regular file, such as a device, is written in
 // place.
@@ -50,21 +66,35 @@ func (o *outputFile) open(stdout io.Writer) error {
 	if real, err := filepath.EvalSymlinks(o.name); err == nil {
 		o.name = real
 	}
-	var err error
-	if info, serr := os.Stat(o.name); serr == nil && !info.Mode().IsRegular() {
-		if info.IsDir() {
-			return fmt.Errorf("open the output: %s is a directory; name a file in it", o.name)
-		}
-		o.file, err = os.OpenFile(o.name, os.O_WRONLY, 0)
-	} else {
-		o.temp = filepath.Join(filepath.Dir(o.name), "."+filepath.Base(o.name)+"."+strconv.FormatUint(rand.Uint64(), 36))
-		o.file, err = os.OpenFile(o.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	}
-	if err != nil {
-		return fmt.Errorf("open the output: %w", err)
+	if err := o.openFile(); err != nil {
+		o.abandon()
+		return fmt.Errorf("open the output: %s: %w", o.name, err)
 	}
 	o.Writer = bufio.NewWriterSize(o.file, 256<<10)
 	return nil
+}
+
+func (o *outputFile) openFile() error {
+	old, err := os.Stat(o.name)
+	if err == nil {
+		if old.IsDir() {
+			return errors.New("is a directory; name a file in it")
+		}
+		o.file, err = os.OpenFile(o.name, os.O_WRONLY, 0)
+		if err != nil || !old.Mode().IsRegular() {
+			return pathless(err)
+		}
+		o.file.Close() // it may be written, and so may be replaced
+	}
+	o.temp = filepath.Join(filepath.Dir(o.name), "."+filepath.Base(o.name)+"."+strconv.FormatUint(rand.Uint64(), 36))
+	o.file, err = os.OpenFile(o.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("there is no such folder; make it first")
+	case err == nil && old != nil: // whoever could not read the old one cannot read the new one
+		err = o.file.Chmod(old.Mode().Perm())
+	}
+	return pathless(err)
 }
 
 // commit writes what is left and gives the file its name.
@@ -87,7 +117,7 @@ func (o *outputFile) commit() error {
 // abandon removes what was written, unless commit came first.
 func (o *outputFile) abandon() {
 	if o.file == nil {
-		if o.Writer != nil {
+		if o.Writer != nil { // standard output: what came before an error counts
 			o.Flush()
 		}
 		return

@@ -62,9 +62,14 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return exitRuntime
 }
 
-// oneBlock gives an error's text, further lines indented below the first.
+// oneBlock gives an error's text safe to print, further lines indented below the
+// first.
 func oneBlock(err error) string {
-	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "\n  ")
+	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+	for i, line := range lines {
+		lines[i] = safeText(line)
+	}
+	return strings.Join(lines, "\n  ")
 }
 
 // usageError is a misuse of the command line that only a command can see.
@@ -213,4 +218,8 @@ func checkForm(value string, forms []string) error {
 func completeWith(cmd *cobra.Command, flag string, values ...string) {
 	// The one error is a flag that does not exist, which tests would show.
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func completeFiles(cmd *cobra.Command, flag string, extensions ...string) {
+	_ = cmd.MarkFlagFilename(flag, extensions...) // its error is as above
 }

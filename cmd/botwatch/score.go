@@ -34,7 +34,8 @@ names of the new ones too.
 
 A row with a missing, malformed or infinite number keeps its place, without
 scores; standard error says the line and the column.`,
-		Example: "  botwatch model score vectors.csv.gz --output scored.csv",
+		Example: `  botwatch model score vectors.csv.gz --output scored.csv
+  zcat vectors.csv.gz | botwatch model score --model published.json -`,
 		Args:    exactly(1, "one CSV file, or - for standard input"),
 	}
 	s.out.addFlag(cmd)
@@ -44,14 +45,14 @@ scores; standard error says the line and the column.`,
 		if err != nil {
 			return err
 		}
-		if isAmong(s.out.name, args) {
+		if isAmong(s.out.name, []string{args[0], loaded.Model}) {
 			return usagef("%s is to be read and written; name another output", s.out.name)
 		}
 		if s.model, err = loadModel(loaded.Model); err != nil {
 			return err
 		}
 		if err := s.run(cmd.Context(), args[0]); err != nil {
-			return fmt.Errorf("%s: %w", args[0], err)
+			return err
 		}
 		fmt.Fprintf(a.stderr, "%d rows, %d errors\n", s.rows, s.faulty)
 		if s.faulty > 0 {
@@ -77,67 +78,71 @@ type score struct {
 // maxRowErrors is how many faulty rows are told one by one.
 const maxRowErrors = 20
 
+// run scores a file. An error names the file, or is of the output.
 func (s *score) run(ctx context.Context, file string) error {
+	s.name = file
+	of := func(err error) error { return fmt.Errorf("%s: %w", file, err) }
 	in, err := s.app.openInput(ctx, file, func(int) {}, false)
 	if err != nil {
-		return err
+		return of(err)
 	}
 	defer in.close()
 	src, err := unpacked(in)
 	if err != nil {
-		return err
+		return of(err)
 	}
 	r := csv.NewReader(src)
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
 	heading, err := r.Read()
 	switch {
 	case errors.Is(err, io.EOF):
-		return errors.New("is empty; want a heading and rows of attributes")
+		return of(errors.New("is empty; want a heading and rows of attributes"))
 	case err != nil:
-		return err
+		return of(err)
 	}
-	s.name, s.heading = file, slices.Clone(heading)
+	s.heading = slices.Clone(heading)
 	if s.columns, err = inputColumns(s.heading, s.model.Inputs()); err != nil {
-		return err
+		return of(err)
 	}
 	if err := s.out.open(s.app.stdout); err != nil {
 		return err
 	}
 	defer s.out.abandon()
-	w := csv.NewWriter(&s.out)
-	row := slices.Clone(s.heading)
-	for i := range classifier.NumClasses {
-		row = append(row, "score_"+strconv.Itoa(i+1))
-	}
-	if err := w.Write(append(row, "prediction")); err != nil {
+	if err := s.rewrite(r, csv.NewWriter(&s.out)); err != nil {
 		return err
 	}
-	inputs := make([]float64, len(s.columns))
-	for {
-		record, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		var syntax *csv.ParseError
-		if errors.As(err, &syntax) {
-			s.rows++
-			s.fault(fmt.Errorf("line %d, column %d: %w; the row is left out", syntax.Line, syntax.Column, syntax.Err))
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		s.rows++
-		row = s.score(row[:0], r, record, inputs)
-		if err := w.Write(row); err != nil {
-			return err
-		}
-	}
-	w.Flush()
 	if s.faulty > maxRowErrors {
 		fmt.Fprintf(s.app.stderr, "botwatch: %s: %d more rows with errors\n", safeText(s.name), s.faulty-maxRowErrors)
 	}
 	return s.out.commit()
+}
+
+// rewrite writes the heading and all rows again, scores at their ends.
+func (s *score) rewrite(r *csv.Reader, w *csv.Writer) error {
+	row := slices.Clone(s.heading)
+	for i := range classifier.NumClasses {
+		row = append(row, "score_"+strconv.Itoa(i+1))
+	}
+	row = append(row, "prediction")
+	inputs := make([]float64, len(s.columns))
+	for {
+		if err := w.Write(row); err != nil {
+			return wrapf(err, "write the output")
+		}
+		record, err := r.Read()
+		var syntax *csv.ParseError
+		switch {
+		case errors.Is(err, io.EOF):
+			w.Flush()
+			return nil
+		case err != nil && !errors.As(err, &syntax):
+			return fmt.Errorf("%s: %w", s.name, err)
+		case err == nil:
+			err = s.read(r, record, inputs)
+		}
+		s.rows++
+		row = s.row(row[:0], record, inputs, err)
+	}
 }
 
 // unpacked unpacks gzip and leaves out a byte order mark.
@@ -187,19 +192,13 @@ func inputColumns(heading []string, inputs []classifier.Attribute) ([]int, error
 	return columns, nil
 }
 
-// score appends a record and its scores to row; blanks where it is faulty.
-func (s *score) score(row []string, r *csv.Reader, record []string, inputs []float64) []string {
+// row appends a record and its scores to row; blanks where it is faulty.
+func (s *score) row(row, record []string, inputs []float64, fault error) []string {
 	n := len(s.heading)
 	row = append(row, record[:min(len(record), n)]...)
-	for len(row) < n {
-		row = append(row, "")
-	}
-	if err := s.read(r, record, inputs); err != nil {
-		s.fault(err)
-		for range classifier.NumClasses + 1 {
-			row = append(row, "")
-		}
-		return row
+	if fault != nil {
+		s.fault(fault)
+		return append(row, make([]string, n+classifier.NumClasses+1-len(row))...)
 	}
 	scores, prediction := s.model.Score(inputs)
 	for _, v := range scores {

@@ -21,10 +21,14 @@ const (
 // configuration: --log-level for log.level.
 func settingFlags(cmd *cobra.Command, paths ...string) {
 	cmd.Flags().String("config", "", "configuration `file` (YAML); else the one $"+config.FileVariable+" names")
+	completeFiles(cmd, "config", "yaml", "yml")
 	for _, f := range config.Fields() {
 		if slices.Contains(paths, f.Path) {
 			cmd.Flags().Var(&settingValue{kind: settingKinds[f.Path]}, flagName(f.Path), f.Doc+" ($"+f.Variable()+")")
 		}
+	}
+	if slices.Contains(paths, setModel) {
+		completeFiles(cmd, flagName(setModel), "json")
 	}
 	if slices.Contains(paths, setLogLevel) {
 		completeWith(cmd, flagName(setLogLevel), config.Levels...)

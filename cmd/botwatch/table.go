@@ -9,7 +9,8 @@ import (
 )
 
 // table writes predictions to be read. On wide screens and in files an account
-// takes a line; on others its reasons stand below it.
+// takes a line, but for what does not fit its last column; on others its reasons
+// and flags stand below it.
 type table struct {
 	screen
 	explain bool // all reasons, with what they are computed from
@@ -30,7 +31,11 @@ const (
 
 func tableForm(s screen, explain bool) form {
 	t := &table{screen: s, explain: explain, oneLine: s.width == 0 || s.width >= oneLineColumns, account: 24}
-	if s.width > 0 && !t.oneLine {
+	switch {
+	case s.width == 0:
+	case t.oneLine:
+		t.account = min(t.account+s.width-oneLineColumns, 40)
+	default:
 		t.account = min(max(s.width-fixedColumns, 12), 32)
 	}
 	return form{open: t.heading(), row: t.append}
@@ -71,8 +76,7 @@ func (t *table) append(dst []byte, p *store.Prediction) []byte {
 	case t.oneLine:
 		return t.appendBeside(dst, p)
 	}
-	dst = append(dst, '\n')
-	return t.appendItems(dst, append(strongest(p), flagWords(p)...))
+	return t.appendBelow(append(dst, '\n'), p)
 }
 
 func (t *table) supportStyle(p *store.Prediction) style {
@@ -125,80 +129,80 @@ func strongest(p *store.Prediction) []string {
 }
 
 // flagWords gives the flags by their names, out_of_range with the inputs' own.
-func flagWords(p *store.Prediction) []string {
+func flagWords(p *store.Prediction) string {
 	words := p.Flags.Names()
 	for i, w := range words {
 		if w == "out_of_range" {
-			words[i] += "(" + strings.Join(p.OutOfRange.Names(), ",") + ")"
+			words[i] += "(" + strings.Join(p.OutOfRange.Names(), ", ") + ")"
 		}
 	}
-	return words
+	return strings.Join(words, " ")
 }
 
 // appendBeside appends reasons and flags to an account's line.
 func (t *table) appendBeside(dst []byte, p *store.Prediction) []byte {
-	reasons := strongest(p)
+	reasons, flags := strongest(p), flagWords(p)
 	for i := range reasons {
-		reasons[i] = pad(reasons[i], (reasonColumns-2)/2)
+		reasons[i] = pad(fit(reasons[i], reasonColumns/2-1), reasonColumns/2-1)
 	}
-	line, flags := pad(strings.Join(reasons, "  "), reasonColumns), strings.Join(flagWords(p), " ")
-	if t.width > 0 {
-		line = fit(line, reasonColumns)
-		flags = fit(strings.Join(p.Flags.Names(), " "), t.width-t.account-fixedColumns-2-reasonColumns-2)
+	line := "  " + pad(strings.Join(reasons, "  "), reasonColumns)
+	if flags == "" {
+		return append(append(dst, strings.TrimRight(line, " ")...), '\n')
 	}
-	if flags != "" {
-		line += "  " + t.paint(faint, flags)
+	dst = append(append(dst, line...), "  "...)
+	column := t.account + fixedColumns + 2 + reasonColumns + 2
+	if t.width > 0 { // the inputs out of range would take too many lines
+		flags = strings.Join(p.Flags.Names(), " ")
 	}
-	dst = append(append(dst, "  "...), strings.TrimRight(line, " ")...)
-	return append(dst, '\n')
+	return t.appendColumn(dst, faint, flags, column)
 }
 
-const indent = "    "
-
-// appendItems appends items below an account's line, as many on a line as fit.
-func (t *table) appendItems(dst []byte, items []string) []byte {
-	used := 0
-	for _, item := range items {
-		if t.width > 0 {
-			item = fit(item, t.width-len(indent))
-		}
-		n := textWidth(item)
-		switch {
-		case used == 0:
-			dst = append(dst, indent...)
-			used = len(indent)
-		case t.width > 0 && used+2+n > t.width:
-			dst = append(append(dst, '\n'), indent...)
-			used = len(indent)
-		default:
-			dst = append(dst, "  "...)
-			used += 2
-		}
-		used += n
-		dst = append(dst, t.paint(faint, item)...)
+// appendColumn appends a text that begins in a column of the account's line; what
+// does not fit goes on below.
+func (t *table) appendColumn(dst []byte, st style, text string, column int) []byte {
+	lines := []string{text}
+	if t.width > 0 {
+		lines = wrap(text, t.width-column)
 	}
-	if used > 0 {
-		dst = append(dst, '\n')
+	for i, line := range lines {
+		if i > 0 {
+			dst = append(dst, strings.Repeat(" ", column)...)
+		}
+		dst = append(append(dst, t.paint(st, line)...), '\n')
 	}
 	return dst
 }
 
+const indent = "    "
+
+// appendBelow appends reasons and flags below an account's line.
+func (t *table) appendBelow(dst []byte, p *store.Prediction) []byte {
+	if reasons := strongest(p); len(reasons) > 0 {
+		line := fit(strings.Join(reasons, "  "), t.width-len(indent))
+		dst = append(append(append(dst, indent...), line...), '\n')
+	}
+	return t.appendFlags(dst, p)
+}
+
+func (t *table) appendFlags(dst []byte, p *store.Prediction) []byte {
+	if p.Flags == 0 {
+		return dst
+	}
+	return t.appendColumn(append(dst, indent...), faint, "flags: "+flagWords(p), len(indent))
+}
+
 // appendFault appends why an account has no class.
 func (t *table) appendFault(dst []byte, fault *classifier.FieldError) []byte {
-	text := safeText(fault.Error())
+	column := t.account + fixedColumns + 2
 	if t.oneLine && !t.explain {
-		if t.width > 0 {
-			text = fit(text, t.width-t.account-fixedColumns-2)
-		}
-		return append(append(append(dst, "  "...), text...), '\n')
+		dst = append(dst, "  "...)
+	} else {
+		dst = append(append(dst, '\n'), indent...)
+		column = len(indent)
 	}
-	dst = append(dst, '\n')
-	columns := t.width - len(indent)
-	if t.width == 0 {
-		columns = 100
-	}
-	for _, line := range wrap(text, columns) {
-		dst = append(append(append(dst, indent...), line...), '\n')
+	dst = t.appendColumn(dst, plain, safeText(fault.Error()), column)
+	if t.explain {
+		dst = append(dst, '\n')
 	}
 	return dst
 }
@@ -211,8 +215,7 @@ func (t *table) appendExplanation(dst []byte, p *store.Prediction) []byte {
 	if b.Tweets > 0 {
 		line += fmt.Sprintf(", from %s to %s", b.FirstAt.Time().Format("2006-01-02"), b.LastAt.Time().Format("2006-01-02"))
 	}
-	dst = t.appendItems(dst, []string{line})
-	dst = t.appendItems(dst, flagWords(p))
+	dst = t.appendFlags(append(append(append(dst, indent...), line...), '\n'), p)
 	if p.Class != 0 {
 		dst = fmt.Appendf(dst, "%s  %6.3f  before any attribute is looked at\n", indent, p.Base)
 		for _, r := range p.Reasons {

@@ -66,6 +66,17 @@ func pad(s string, columns int) string {
 	return s + strings.Repeat(" ", max(columns-textWidth(s), 0))
 }
 
+// safeText makes foreign text safe to print: what could move the cursor, change
+// colours or turn the direction of writing becomes U+FFFD.
+func safeText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
 // nameText makes a foreign name fit to print in a line: safe, and no rune with more
 // than one mark stacked on it.
 func nameText(s string) string {

@@ -52,7 +52,13 @@ func (v buildVersion) String() string {
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs}
+	cmd := &cobra.Command{
+		Use:               "version",
+		Short:             "Print the version",
+		Example:           "  botwatch version --format json",
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
 	form := formatFlag(cmd, "text", "json")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		v := readBuildVersion()
