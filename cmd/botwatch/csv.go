@@ -94,11 +94,14 @@ func csvReasons(reasons []classifier.Reason) string {
 // csvLine appends cells, a comma after each.
 type csvLine struct{ dst []byte }
 
-// text appends foreign text. Control characters that would act on a terminal
-// become U+FFFD.
+// text appends foreign text. What would act on a terminal or turn the direction
+// of writing becomes U+FFFD, but for tabs and line breaks.
 func (l *csvLine) text(s string) {
 	l.cell(textSafe(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r':
+			return r
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
 			return unicode.ReplacementChar
 		}
 		return r

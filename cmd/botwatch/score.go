@@ -36,7 +36,7 @@ A row with a missing, malformed or infinite number keeps its place, without
 scores; standard error says the line and the column.`,
 		Example: `  botwatch model score vectors.csv.gz --output scored.csv
   zcat vectors.csv.gz | botwatch model score --model published.json -`,
-		Args:    exactly(1, "one CSV file, or - for standard input"),
+		Args: exactly(1, "one CSV file, or - for standard input"),
 	}
 	s.out.addFlag(cmd)
 	settingFlags(cmd, setModel)

@@ -94,6 +94,9 @@ func (t *table) supportStyle(p *store.Prediction) style {
 // accountName gives the key, and the screen name where that is another.
 func accountName(p *store.Prediction) string {
 	key := p.ID.String()
+	if key == "" {
+		key = `""`
+	}
 	if p.ScreenName != "" && !strings.EqualFold(p.ScreenName, key) {
 		key += " @" + p.ScreenName
 	}
