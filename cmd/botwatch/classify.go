@@ -40,9 +40,10 @@ The forms:
 Without --format, the extension of --output decides, and else it is a table.
 
 A table gives the two strongest reasons of each account in words, ▲ for its class
-and ▼ against it; --explain gives all of them. Shares of mentions, replies and hashtags, likes and shares are of its own tweets alone.
-Clustering by second, minute, hour or weekday is the logarithm of how unevenly
-the times of its tweets are spread over those: the higher, the more clustered.`,
+and ▼ against it; --explain gives all of them. Shares of mentions, replies and
+hashtags, likes and shares are of its own tweets alone. Clustering by second,
+minute, hour or weekday is the logarithm of how unevenly the times of its tweets
+are spread over those: the higher, the more clustered.`,
 		Example: `  botwatch classify accounts.json
   botwatch classify --explain accounts.json
   botwatch classify --output result.csv --manifest run.json crawl-*.ndjson.gz

@@ -135,7 +135,7 @@ func (l *csvLine) time(known bool, t time.Time) {
 // number of fewer digits, a date, a time, a percentage, a truth value. unchanged
 // are those among them that it leaves alone.
 var (
-	converted = regexp.MustCompile(`(?i)^\s*([$€£(.]?\d[\d.,:/%()eE+ -]*([ap]m?)?|true|false|` +
+	converted = regexp.MustCompile(`(?i)^\s*([$€£(.]?\d[\d.,:/%()eE+ -]*([ap]m)?|true|false|` +
 		`(\d+[ ./-]*` + monthName + `|` + monthName + `[ ./-]*\d+)[ ./-]*\d*)\s*$`)
 	unchanged = regexp.MustCompile(`^(0|[1-9]\d{0,10})$`)
 )
