@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"botwatch/classifier/model"
 )
@@ -74,20 +75,36 @@ func TestManifestLayout(t *testing.T) {
 
 // TestManifestOfStdin: the digest is of all that came, wanted or not.
 func TestManifestOfStdin(t *testing.T) {
-	path := file(t, "run.json", "old")
-	text := read(t, published) + "\n\n"
-	got := invocation{args: []string{"classify", "--manifest", path, "-"}, stdin: strings.NewReader(text)}.run()
-	if got.code != exitOK {
-		t.Fatal(got.err)
+	for _, tc := range []struct {
+		text     string
+		accounts int
+	}{
+		{read(t, published) + "\n\n", 13},
+		{"no accounts" + strings.Repeat(".", 20<<20), 0},
+	} {
+		path := file(t, "run.json", "old")
+		invocation{args: []string{"classify", "--manifest", path, "-"}, stdin: strings.NewReader(tc.text)}.run()
+		var m manifest
+		if err := json.Unmarshal([]byte(read(t, path)), &m); err != nil {
+			t.Fatal(err)
+		}
+		digest := sha256.Sum256([]byte(tc.text))
+		want := []manifestInput{{Name: "-", Size: int64(len(tc.text)), SHA256: "sha256:" + hex.EncodeToString(digest[:]), Accounts: tc.accounts}}
+		if diff := cmp.Diff(want, m.Inputs, cmpopts.IgnoreFields(manifestInput{}, "Error")); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	}
-	var m manifest
-	if err := json.Unmarshal([]byte(read(t, path)), &m); err != nil {
-		t.Fatal(err)
-	}
-	digest := sha256.Sum256([]byte(text))
-	want := []manifestInput{{Name: "-", Size: int64(len(text)), SHA256: "sha256:" + hex.EncodeToString(digest[:]), Accounts: 13}}
-	if diff := cmp.Diff(want, m.Inputs); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+}
+
+// TestCancelledBefore: what is interrupted reads no file.
+func TestCancelledBefore(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range [][]string{{"classify", "--format", "ndjson", published}, {"model", "score", published}} {
+		got := invocation{ctx: ctx, args: args}.run()
+		if want := (outcome{exitRuntime, "", "botwatch: interrupted\n"}); got != want {
+			t.Errorf("%v: %+v", args, got)
+		}
 	}
 }
 

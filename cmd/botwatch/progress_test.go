@@ -63,7 +63,8 @@ func TestProgressOfUnknownLength(t *testing.T) {
 		p.add(2_500_000)
 		time.Sleep(time.Second)
 		p.close()
-		if got := b.String(); !strings.HasPrefix(got, "\r2.5 MB read, 3.57 …\x1b[K") { // cut to the screen
+		got := b.String()
+		if !strings.HasPrefix(got, "\r2.5 MB read, 3.57 …\x1b[K") || !strings.HasSuffix(got, "\r\x1b[K") { // cut to the screen; nothing is left
 			t.Errorf("%q", got)
 		}
 	})
