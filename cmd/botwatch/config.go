@@ -21,7 +21,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 BOTWATCH_… variables, then flags) and names every mistake at once. It does not
 open the store: 'botwatch check' does.`,
 		Example:           "  botwatch config check --config botwatch.yaml",
-		Args:              cobra.NoArgs,
+		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := a.settings(cmd); err != nil {
@@ -44,7 +44,7 @@ then BOTWATCH_… variables, then flags), with where each value comes from if it
 not the default. Passwords are hidden. The result is a configuration file.`,
 		Example: `  botwatch config print > botwatch.yaml
   BOTWATCH_LOG_LEVEL=debug botwatch config print --format json`,
-		Args:              cobra.NoArgs,
+		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	form := formatFlag(cmd, "yaml", "json")

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestHelp pins the help of each command, and that it comes by each way to ask.
@@ -71,8 +73,16 @@ func TestCompletion(t *testing.T) {
 }
 
 func TestUnknownCommand(t *testing.T) {
-	got := botwatch("clasify", "x.json")
-	if got.code != exitUsage || got.out != "" || got.err != "botwatch: unknown command \"clasify\"; did you mean classify?\nRun 'botwatch --help' for usage.\n" {
-		t.Errorf("%+v", got)
+	cases := []struct{ asked, err string }{
+		{"clasify x.json", "botwatch: unknown command \"clasify\"; did you mean classify?\nRun 'botwatch --help' for usage.\n"},
+		{"nonsense", "botwatch: unknown command \"nonsense\"\nRun 'botwatch --help' for usage.\n"},
+		{"model scor", "botwatch: unknown command \"scor\"; did you mean score?\nRun 'botwatch model --help' for usage.\n"},
+		{"help model scor", "botwatch: unknown command \"scor\"; did you mean score?\nRun 'botwatch help --help' for usage.\n"},
+		{"help clasify", "botwatch: unknown command \"clasify\"; did you mean classify?\nRun 'botwatch help --help' for usage.\n"},
+	}
+	for _, tc := range cases {
+		if diff := cmp.Diff(outcome{exitUsage, "", tc.err}, botwatch(strings.Fields(tc.asked)...), cmp.AllowUnexported(outcome{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tc.asked, diff)
+		}
 	}
 }

@@ -82,11 +82,22 @@ the pickles. The model is named after the output.`,
 // exactly checks the number of arguments, and says what they are.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
-		if len(args) != n {
-			return fmt.Errorf("want %s; %d arguments are given", what, len(args))
+		switch len(args) {
+		case n:
+			return nil
+		case 0:
+			return fmt.Errorf("want %s; none is given", what)
 		}
-		return nil
+		return fmt.Errorf("want %s; %d arguments are given", what, len(args))
 	}
+}
+
+// noArguments refuses any, where cobra.NoArgs speaks of an unknown command.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("takes no arguments, but %q is given", args[0])
+	}
+	return nil
 }
 
 // loadSpec reads a model file; the built-in model where path is empty.
@@ -94,7 +105,11 @@ func loadSpec(path string) (*classifier.Spec, error) {
 	if path == "" {
 		return model.Default()
 	}
-	return model.Read(path)
+	spec, err := model.Read(path)
+	if err != nil && !errors.As(err, new(*fs.PathError)) {
+		err = fmt.Errorf("%w; want a model that 'botwatch model import' wrote", err)
+	}
+	return spec, err
 }
 
 // modelInfo describes a model without its trees.
@@ -138,7 +153,7 @@ func (a *app) modelInfoCommand() *cobra.Command {
 ranges in training, its classes, and where it comes from.`,
 		Example: `  botwatch model info
   botwatch model info --model published.json --format json`,
-		Args:              cobra.NoArgs,
+		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	form := formatFlag(cmd, "text", "json")

@@ -92,17 +92,17 @@ func TestModelFaults(t *testing.T) {
 		code int
 		want string
 	}{
-		{"no folder named", []string{"import", "--output", out}, exitUsage, "want a folder"},
+		{"no folder named", []string{"import", "--output", out}, exitUsage, "want a folder; none is given"},
 		{"no output named", []string{"import", spoiled}, exitUsage, "--output names no file; - is standard output"},
 		{"a file for a folder", []string{"import", published, "--output", out}, exitRuntime, "accounts.ndjson is no folder; name the one with the three files in it"},
 		{"a folder without the files", []string{"import", "testdata", "--output", out}, exitRuntime, "in testdata; want the folder with attributes.p, cluser_classifiers_6.p, minmaxscaler.p"},
 		{"a pickle that calls something", []string{"import", spoiled, "--output", out}, exitRuntime, "attributes.p: "},
 		{"a missing model", []string{"info", "--model", "nowhere.json"}, exitRuntime, "nowhere.json"},
-		{"a model that is none", []string{"info", "--model", hostile}, exitRuntime, "hostile.ndjson"},
+		{"a model that is none", []string{"info", "--model", hostile}, exitRuntime, "; want a model that 'botwatch model import' wrote"},
 		{"a changed model", []string{"info", "--model", changed}, exitRuntime, "digest"},
 		{"a changed model, scoring", []string{"score", "--model", changed, "-"}, exitRuntime, "digest"},
 		{"an unknown form", []string{"info", "--format", "yaml"}, exitUsage, `--format: unknown "yaml"; want text, json`},
-		{"an argument too many", []string{"info", "x"}, exitUsage, `"x"`},
+		{"an argument too many", []string{"info", "x"}, exitUsage, `takes no arguments, but "x" is given`},
 		{"an unknown subcommand", []string{"inf"}, exitUsage, `unknown command "inf"; did you mean info?`},
 	}
 	for _, tc := range cases {

@@ -24,7 +24,7 @@ func TestProgress(t *testing.T) {
 		if got := shown(); got != "" {
 			t.Errorf("shown at once: %q", got)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if got, want := shown(), "\r██░░░░░░░░░░░░░░░░░░░░░░  10%  100 B of 1 kB, 143 B/s, 6s left\x1b[K"; got != want {
 			t.Errorf("%q; want %q", got, want)
 		}

@@ -155,7 +155,22 @@ func (a *app) rootCommand() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
+	refuseUnknownTopics(root)
 	return root
+}
+
+// refuseUnknownTopics makes help complain of what is no command; by itself it
+// helps with the nearest one above.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Args = func(_ *cobra.Command, topic []string) error {
+		cmd, rest, err := root.Find(topic)
+		if err == nil && cmd.HasSubCommands() {
+			err = noCommand(cmd, rest)
+		}
+		return err
+	}
 }
 
 // family makes a command that only has subcommands.

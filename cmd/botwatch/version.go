@@ -56,7 +56,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:               "version",
 		Short:             "Print the version",
 		Example:           "  botwatch version --format json",
-		Args:              cobra.NoArgs,
+		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	form := formatFlag(cmd, "text", "json")
