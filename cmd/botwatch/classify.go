@@ -330,7 +330,7 @@ func (w *worker) row(f *format.Frame, a *classifier.Account, err error) row {
 func (w *worker) predict(f *format.Frame, a *classifier.Account, err error) *store.Prediction {
 	id := w.id(f)
 	if err == nil {
-		err = w.classifier.Classify(a, &w.result)
+		err = w.classify(a)
 	}
 	var p *store.Prediction
 	if err == nil {
@@ -344,7 +344,19 @@ func (w *worker) predict(f *format.Frame, a *classifier.Account, err error) *sto
 	return p
 }
 
-// id gives the account's key, or else its place.
+// classify leaves its answer in w.result. Whatever goes wrong is the account's
+// fault, a panic included, and costs no other.
+func (w *worker) classify(a *classifier.Account) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &classifier.FieldError{Code: classifier.CodePanic, Message: fmt.Sprint("a fault of botwatch: ", p)}
+			w.classifier = classifier.New(w.run.model)
+		}
+	}()
+	return w.classifier.Classify(a, &w.result)
+}
+
+// id gives the account's key, or else the input and its number there.
 func (w *worker) id(f *format.Frame) store.ID {
 	if len(f.KeyJSON) > 0 {
 		if id, err := store.ParseID(f.KeyJSON); err == nil {
@@ -354,7 +366,7 @@ func (w *worker) id(f *format.Frame) store.ID {
 	if f.Key != "" {
 		return store.StringID(f.Key)
 	}
-	return store.StringID(fmt.Sprintf("%s:%d", w.input, f.Line))
+	return store.StringID(fmt.Sprintf("%s#%d", w.input, f.Index+1))
 }
 
 // fault adds the place to what is wrong with an account.

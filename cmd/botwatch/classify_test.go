@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"botwatch/classifier"
+	"botwatch/classifier/format"
 	"botwatch/store"
 )
 
@@ -200,7 +202,8 @@ func TestClassifyKeys(t *testing.T) {
 		{"a number", `{"_id":7,"user_data":{"id":1},"tweets":[]}`, `7`},
 		{"extended JSON", `{"_id":{"$numberLong":"7"},"account":` + account + `}`, `7`},
 		{"an id of the user", `{"user_data":{"id_str":"12","id":12},"tweets":[]}`, `"12"`},
-		{"nothing but a place", account, `"-:1"`},
+		{"nothing but a place", account, `"-#1"`},
+		{"nothing but places on one line", "[" + account + "," + account + "]", `"-#1" "-#2"`},
 		{"the last _id of two", `{"_id":1,"_id":2,"account":` + account + `}`, `2`},
 	}
 	for _, tc := range cases {
@@ -260,6 +263,21 @@ func TestClassifyFaults(t *testing.T) {
 	place := fmt.Sprintf("(%s, line 2, byte %d)", path, len(lines[0])+1)
 	if !strings.HasSuffix(fault.Error.Message, place) {
 		t.Errorf("%q does not end in %q", fault.Error.Message, place)
+	}
+}
+
+// TestClassifyPanic: a fault of ours is one account's error.
+func TestClassifyPanic(t *testing.T) {
+	m := builtIn(t)
+	w := &newWorkers(&classify{model: m}, "a.json", ndjsonForm.row)[0]
+	w.classifier = nil
+	frame := &format.Frame{Key: "a"}
+	if got := w.row(frame, nil, nil); got.status != store.StatusError || !strings.Contains(string(got.text), `{"code":"panic","field":"","message":"a fault of botwatch: `) {
+		t.Errorf("%s", got.text)
+	}
+	account := &classifier.Account{Tweets: make([]classifier.Tweet, 2), CrawledAt: 1}
+	if got := w.row(frame, account, nil); got.status != store.StatusClassified {
+		t.Errorf("the next one: %s", got.text)
 	}
 }
 

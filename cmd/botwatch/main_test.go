@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"botwatch/classifier"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -130,6 +132,16 @@ func file(t testing.TB, name, content string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// builtIn gives the model that is used without --model.
+func builtIn(t testing.TB) *classifier.Model {
+	t.Helper()
+	m, err := loadModel("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func read(t testing.TB, path string) string {

@@ -12,9 +12,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"botwatch/classifier"
-	"botwatch/classifier/model"
 )
 
 // table of attributes: a heading and rows.
@@ -82,14 +79,7 @@ func shortest(t testing.TB, text string) string {
 // rowOf gives a heading and a row of numbers that are all 0.
 func rowOf(t testing.TB) (heading, row []string, want string) {
 	t.Helper()
-	spec, err := model.Default()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := classifier.NewModel(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := builtIn(t)
 	for i, a := range m.Inputs() {
 		heading = append(heading, strconv.Itoa(i)+":"+a.String())
 		row = append(row, "0")
