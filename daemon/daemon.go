@@ -78,7 +78,7 @@ const (
 	standbyEvery  = 2 * time.Second  // how often a standby asks for the lease
 	renewEvery    = 3 * time.Second  // how often a leader renews it
 	deskEvery     = time.Second      // how often requests are looked for
-	publishEvery  = 5 * time.Second  // how often the status is published
+	publishEvery  = 2 * time.Second  // how often the status is published
 	callTimeout   = 10 * time.Second // of one call for state
 	maxRecoveries = 3                // of lost history without progress, before the breaker
 )
