@@ -145,7 +145,7 @@ func (a *app) rootCommand() *cobra.Command {
 	}{
 		{groupWatch, []*cobra.Command{
 			a.runCommand(), a.importCommand(), a.statusCommand(), a.checkCommand(), a.backfillCommand(), a.rescoreCommand(),
-			a.resumeCommand(), a.deadLettersCommand(),
+			a.resumeCommand(), a.deadLettersCommand(), a.demoCommand(),
 		}},
 		{groupFiles, []*cobra.Command{a.classifyCommand(), a.modelCommand()}},
 		{groupAbout, []*cobra.Command{a.configCommand(), a.versionCommand()}},
