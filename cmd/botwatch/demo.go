@@ -74,7 +74,7 @@ func (d *demo) makeCrawler() error {
 	d.meter = newMeter(time.Now)
 	o := simulate.DefaultOptions()
 	o.Generator = simulate.Generator{Seed: d.seed, Lean: true}
-	o.Rate, o.Accounts, o.Poison = d.rate, d.accounts, 0.005
+	o.Rate, o.Accounts, o.Poison = d.rate, d.accounts, 0.01
 	o.OnChange = d.meter.change
 	c, err := simulate.NewCrawler(o)
 	d.crawler = c
@@ -98,7 +98,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if d.store, err = d.a.openStore(ctx, c, false); err != nil {
+	if d.store, err = d.a.openStore(context.WithoutCancel(ctx), c, false); err != nil {
 		return err
 	}
 	defer d.store.Close()
@@ -113,7 +113,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	o.Now = time.Now
 
 	d.start = time.Now()
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // the daemon goes on until all is predicted
 	defer stop()
 	g, running := errgroup.WithContext(running)
 	g.Go(func() error { return daemon.New(o).Run(running) })
@@ -202,7 +202,7 @@ func (d *demo) sumUp(ctx context.Context, v *demoView) error {
 	if missing > 0 || s.accounts != len(live) {
 		return fmt.Errorf("of %d accounts, %d have neither a prediction nor a dead letter; there are %d predictions", len(live), missing, s.accounts)
 	}
-	fmt.Fprintf(d.a.stdout, "\nLooked at each of the %s accounts: it has its prediction, or its dead letter; nothing else has one.\n", grouped(float64(len(live))))
+	fmt.Fprintf(d.a.stdout, "\nLooked at each of the %s accounts: it has its prediction, or its dead letter;\nnothing else has one.\n", grouped(float64(len(live))))
 	if d.keep {
 		fmt.Fprintf(d.a.stdout, "The store stays: %s\n", d.file)
 	} else {

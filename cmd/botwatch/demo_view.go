@@ -15,6 +15,7 @@ import (
 type demoView struct {
 	d      *demo
 	screen screen
+	live   bool // the terminal can draw anew
 	every  time.Duration
 	slugs  []string
 	drawn  int // lines of the block on the terminal
@@ -25,7 +26,8 @@ type demoView struct {
 
 func newDemoView(d *demo) *demoView {
 	v := &demoView{d: d, screen: d.a.screenOf(d.a.stdout), every: lineEvery, lastAt: d.start}
-	if v.screen.terminal {
+	v.live = v.screen.terminal && d.a.getenv("TERM") != "dumb"
+	if v.live {
 		v.every = drawEvery
 	}
 	if spec, err := model.Default(); err == nil {
@@ -48,7 +50,8 @@ them, %s changes a second, and the daemon keeps their predictions true.
 
 store  %s (%s)
 look   botwatch status --store sqlite:%s
-       sqlite3 %s "SELECT class, support, count(*) FROM predictions GROUP BY 1, 2"
+       sqlite3 %s \
+         "SELECT class, support, count(*) FROM predictions GROUP BY 1, 2"
 end    %s
 
 `, v.screen.paint(bold, "botwatch demo"), grouped(v.d.rate), v.d.file, kept, v.d.file, v.d.file, v.ending())
@@ -104,7 +107,7 @@ func (v *demoView) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if v.screen.terminal {
+	if v.live {
 		v.draw(v.block(s))
 		return nil
 	}
@@ -118,9 +121,11 @@ func (v *demoView) show(ctx context.Context) error {
 	return err
 }
 
-// draw puts lines in the place of those drawn before.
+// draw puts lines in the place of those drawn before. None of them wraps, so that
+// the next ones find their place on a narrow screen too.
 func (v *demoView) draw(lines []string) {
 	var b strings.Builder
+	b.WriteString("\x1b[?7l")
 	if v.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\r", v.drawn)
 	}
@@ -128,13 +133,14 @@ func (v *demoView) draw(lines []string) {
 		b.WriteString(line)
 		b.WriteString("\x1b[K\n")
 	}
-	b.WriteString("\x1b[J")
+	b.WriteString("\x1b[J\x1b[?7h")
 	v.drawn = len(lines)
 	fmt.Fprint(v.d.a.stdout, b.String())
 }
 
-// block gives what happens, as lines that fit the screen.
+// block gives what happens, as lines for the screen as wide as it is now.
 func (v *demoView) block(s *scene) []string {
+	v.screen = v.d.a.screenOf(v.d.a.stdout)
 	lines := []string{
 		fmt.Sprintf("%-20s %s changes in %s, %s/s of late", "crawler", grouped(float64(s.changes)), s.elapsed.Round(100*time.Millisecond), grouped(s.rate)),
 		fmt.Sprintf("%-20s p50 %s, p99 %s, longest %s; %d wait", "write → prediction",
@@ -158,7 +164,7 @@ func (v *demoView) block(s *scene) []string {
 		lines = append(lines, v.classLine("- no prediction", none, most, room))
 	}
 	if w := strings.TrimSpace(v.d.warnings.String()); w != "" {
-		lines = append(lines, "", v.screen.paint(yellow, fit(safeText(w), max(v.screen.width-1, 60))))
+		lines = append(lines, "", v.screen.paint(yellow, safeText(w)))
 	}
 	return lines
 }
@@ -194,7 +200,7 @@ func (v *demoView) end(s *scene) {
 	s.rate = float64(s.changes) / s.elapsed.Seconds()
 	lines := v.block(s)
 	lines[0] = strings.TrimSuffix(lines[0], " of late")
-	if v.screen.terminal {
+	if v.live {
 		v.draw(lines)
 	} else {
 		fmt.Fprintf(v.d.a.stdout, "\n%s\n", strings.Join(lines, "\n"))
