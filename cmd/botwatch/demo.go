@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"botwatch/config"
-	"botwatch/daemon"
 	"botwatch/simulate"
 	"botwatch/store"
 )
@@ -82,23 +77,16 @@ func (d *demo) makeCrawler() error {
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
-	folder, err := os.MkdirTemp("", "botwatch-demo-")
+	t, err := d.a.newTrial("demo")
 	if err != nil {
-		return fmt.Errorf("make a temporary store: %w", err)
+		return err
 	}
-	d.file = filepath.Join(folder, "demo.db")
+	d.file = t.file
 	if !d.keep {
-		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+		defer func() { err = errors.Join(err, t.remove()) }()
 	}
-	c, err := config.Load(config.Sources{Flags: map[string]string{setStore: "sqlite:" + d.file}})
-	if err != nil {
-		return err
-	}
-	m, err := loadModel("")
-	if err != nil {
-		return err
-	}
-	if d.store, err = d.a.openStore(context.WithoutCancel(ctx), c, false); err != nil {
+	working := context.WithoutCancel(ctx) // until all is predicted
+	if d.store, err = t.open(working); err != nil {
 		return err
 	}
 	defer d.store.Close()
@@ -106,22 +94,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 	log.SetOutput(&d.warnings)
 	log.SetLevel(logrus.WarnLevel)
 	log.SetFormatter(&logrus.TextFormatter{DisableColors: true, DisableTimestamp: true})
-	o, err := d.a.daemonOptions(c, d.meter.wrap(d.store), m, log)
-	if err != nil {
-		return err
-	}
-	o.Now = time.Now
-
 	d.start = time.Now()
-	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // the daemon goes on until all is predicted
-	defer stop()
-	g, running := errgroup.WithContext(running)
-	g.Go(func() error { return daemon.New(o).Run(running) })
-	g.Go(func() error {
-		defer stop()
-		return d.show(running, ctx.Done())
-	})
-	return g.Wait()
+	return t.lead(working, d.meter.wrap(d.store), log, func(running context.Context) error { return d.show(running, ctx.Done()) })
 }
 
 // How often the display is drawn anew, and a line is written where there is

@@ -148,7 +148,7 @@ func (a *app) rootCommand() *cobra.Command {
 			a.resumeCommand(), a.deadLettersCommand(), a.demoCommand(),
 		}},
 		{groupFiles, []*cobra.Command{a.classifyCommand(), a.modelCommand()}},
-		{groupAbout, []*cobra.Command{a.configCommand(), a.versionCommand()}},
+		{groupAbout, []*cobra.Command{a.benchCommand(), a.configCommand(), a.versionCommand()}},
 	} {
 		for _, c := range group.commands {
 			c.GroupID = group.id
