@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,18 +216,28 @@ func TestFence(t *testing.T) {
 	})
 	rule(t, "a re-insert between an orphan's check and its tombstone", func(t *testing.T) {
 		s := newStore()
-		b := start(t, s, nil)
-		b.put(1, fixture.Doc(10, 3, false))
-		settle()
-		b.remove(1)
-		once := false
+		var removed atomic.Bool
+		var once sync.Once
+		looked := make(chan struct{})
+		var b *bench
 		s.SetFaults(memory.Faults{AfterRead: func(c memory.Call) {
-			if c.Op == memory.OpFetch && !once {
-				once = true
-				b.put(1, fixture.Doc(1000, 3, false))
-				time.Sleep(10 * time.Second)
+			switch {
+			case !removed.Load():
+			case c.Op == memory.OpStreamNext: // so that it is the scan that finds the account gone
+				<-looked
+			case c.Op == memory.OpFetch:
+				once.Do(func() {
+					b.put(1, fixture.Doc(1000, 3, false))
+					close(looked)
+					time.Sleep(10 * time.Second)
+				})
 			}
 		}})
+		b = start(t, s, nil)
+		b.put(1, fixture.Doc(10, 3, false))
+		settle()
+		removed.Store(true)
+		b.remove(1)
 		b.scan(pipeline.Scan{})
 		settle()
 		if b.stored(1) == nil {
