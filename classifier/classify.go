@@ -29,9 +29,8 @@ func (c *Classifier) Classify(a *Account, r *Result) error {
 		c.insufficient(a, r)
 		return nil
 	}
-	if !c.scratch.compute(a, r) {
-		return &FieldError{Code: CodeBadAge, Field: "crawled_at",
-			Message: "lies within the day before user_data.created_at, which makes age -1 and posting_intensity a division by zero"}
+	if err := c.Attributes(a, r); err != nil {
+		return err
 	}
 	k := c.model.keys(&r.Attributes)
 	r.Scores, r.Prediction = c.model.score(&k)
@@ -39,6 +38,17 @@ func (c *Classifier) Classify(a *Account, r *Result) error {
 	r.OutOfRange = c.model.outOfRange(&r.Attributes)
 	c.grade(a, r)
 	r.Base, r.NumReasons = c.model.explain(&k, r.Prediction, &r.Attributes, &r.AllReasons)
+	return nil
+}
+
+// Attributes computes the attributes and the basis of an account of at least
+// MinTweets tweets into r, and leaves the rest of r alone: it is the first step of
+// Classify. The one error is a *FieldError of CodeBadAge.
+func (c *Classifier) Attributes(a *Account, r *Result) error {
+	if !c.scratch.compute(a, r) {
+		return &FieldError{Code: CodeBadAge, Field: "crawled_at",
+			Message: "lies within the day before user_data.created_at, which makes age -1 and posting_intensity a division by zero"}
+	}
 	return nil
 }
 

@@ -86,13 +86,12 @@ type killer struct {
 	looker  *sqlite.Store
 	rnd     *rand.Rand
 
-	kills      int
-	unsaved    int // kills with changes after the checkpoint
-	unwritten  int // kills with changes whose prediction was not written yet
-	owed       int // kills with a look at all accounts owed, or history lost and that not known yet
-	inScan     int // kills with a scan under way
-	restart    time.Duration
-	population int
+	kills     int
+	unsaved   int // kills with changes after the checkpoint
+	unwritten int // kills with changes whose prediction was not written yet
+	owed      int // kills with a look at all accounts owed, or history lost and that not known yet
+	inScan    int // kills with a scan under way
+	restart   time.Duration
 }
 
 // settled accounts are those that no crawler touches: only a look at all of them

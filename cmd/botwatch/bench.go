@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) benchCommand() *cobra.Command {
-	return family("bench", "Measure how fast botwatch is here", a.benchPipelineCommand())
+	return family("bench", "Measure how fast botwatch is here", a.benchClassifyCommand(), a.benchPipelineCommand())
 }
 
 // machine is what figures were measured on.
