@@ -96,7 +96,8 @@ social-media accounts: each account is put into one of six behaviour classes,
 exactly as the published research classifier does it. A class says what an
 account's behaviour is like; it is no verdict on who runs it.`
 
-const rootExample = `  botwatch classify accounts.json
+const rootExample = `  botwatch demo
+  botwatch classify accounts.json
   botwatch classify --format csv --output result.csv *.ndjson.gz
   botwatch config print > botwatch.yaml`
 
@@ -145,7 +146,7 @@ func (a *app) rootCommand() *cobra.Command {
 	}{
 		{groupWatch, []*cobra.Command{
 			a.runCommand(), a.importCommand(), a.statusCommand(), a.checkCommand(), a.backfillCommand(), a.rescoreCommand(),
-			a.resumeCommand(), a.deadLettersCommand(), a.demoCommand(),
+			a.resumeCommand(), a.deadLettersCommand(), a.simulateCommand(), a.demoCommand(),
 		}},
 		{groupFiles, []*cobra.Command{a.classifyCommand(), a.modelCommand()}},
 		{groupAbout, []*cobra.Command{a.benchCommand(), a.configCommand(), a.versionCommand()}},
