@@ -118,8 +118,8 @@ func succeed(t testing.TB, args ...string) outcome {
 	return got
 }
 
-// daemon is a `botwatch run` in a process of its own.
-type daemon struct {
+// process is a `botwatch run` in a process of its own.
+type process struct {
 	cmd    *exec.Cmd
 	leads  chan struct{} // closed once it took the lease
 	ended  chan struct{} // closed once the process is gone
@@ -133,10 +133,10 @@ type daemon struct {
 
 // start starts a daemon on a store; env are further NAME=value. It is killed when
 // the test ends, if it still runs, and its log is shown if the test failed.
-func start(t testing.TB, file string, env []string, args ...string) *daemon {
+func start(t testing.TB, file string, env []string, args ...string) *process {
 	t.Helper()
 	args = append([]string{"run", "--store", "sqlite:" + file, "--log-format", "json"}, args...)
-	d := &daemon{cmd: command(t, env, args...), leads: make(chan struct{}), ended: make(chan struct{}), begun: time.Now()}
+	d := &process{cmd: command(t, env, args...), leads: make(chan struct{}), ended: make(chan struct{}), begun: time.Now()}
 	stderr, err := d.cmd.StderrPipe()
 	check(t, err)
 	check(t, d.cmd.Start())
@@ -157,7 +157,7 @@ func start(t testing.TB, file string, env []string, args ...string) *daemon {
 }
 
 // read keeps the log and notes the line that says that the lease is taken.
-func (d *daemon) read(stderr io.Reader) {
+func (d *process) read(stderr io.Reader) {
 	lines := bufio.NewReader(stderr)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -174,14 +174,14 @@ func (d *daemon) read(stderr io.Reader) {
 	}
 }
 
-func (d *daemon) text() string {
+func (d *process) text() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.log.String()
 }
 
 // end says how the process ended.
-func (d *daemon) end() string {
+func (d *process) end() string {
 	if d.status.Signaled() {
 		return d.status.Signal().String()
 	}
@@ -196,7 +196,7 @@ func tail(s string, n int) string {
 }
 
 // awaitLead waits until the daemon leads.
-func (d *daemon) awaitLead(t testing.TB) {
+func (d *process) awaitLead(t testing.TB) {
 	t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -210,7 +210,7 @@ func (d *daemon) awaitLead(t testing.TB) {
 }
 
 // awaitEnd waits until the process is gone.
-func (d *daemon) awaitEnd(t testing.TB) {
+func (d *process) awaitEnd(t testing.TB) {
 	t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -221,7 +221,7 @@ func (d *daemon) awaitEnd(t testing.TB) {
 	}
 }
 
-func (d *daemon) gone() bool {
+func (d *process) gone() bool {
 	select {
 	case <-d.ended:
 		return true
@@ -231,7 +231,7 @@ func (d *daemon) gone() bool {
 }
 
 // stop ends the daemon by a signal, which must be in order.
-func (d *daemon) stop(t testing.TB, by os.Signal) {
+func (d *process) stop(t testing.TB, by os.Signal) {
 	t.Helper()
 	check(t, d.cmd.Process.Signal(by))
 	d.awaitEnd(t)
@@ -241,7 +241,7 @@ func (d *daemon) stop(t testing.TB, by os.Signal) {
 }
 
 // said looks for a text in the messages of the log.
-func (d *daemon) said(text string) bool {
+func (d *process) said(text string) bool {
 	for line := range strings.Lines(d.text()) {
 		var entry struct{ Msg, Error string }
 		if json.Unmarshal([]byte(line), &entry) == nil && (strings.Contains(entry.Msg, text) || strings.Contains(entry.Error, text)) {

@@ -84,6 +84,13 @@ func execute(t testing.TB, db *sql.DB, statements ...string) {
 	check(t, tx.Commit())
 }
 
+// put inserts or replaces one account as a client does; doc may be of any type.
+func put(t testing.TB, db *sql.DB, id string, doc any) {
+	t.Helper()
+	_, err := db.ExecContext(t.Context(), "INSERT INTO accounts (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc", id, doc)
+	check(t, err)
+}
+
 // integer runs a query for one number.
 func integer(t testing.TB, db *sql.DB, query string, args ...any) (n int64) {
 	t.Helper()
