@@ -87,7 +87,7 @@ const (
 const (
 	breakerFaults   = "faults"   // too many accounts fail: the fault is ours
 	breakerHistory  = "history"  // history is lost again and again
-	breakerRemovals = "removals" // a mass removal waits to be confirmed; stops removals alone
+	BreakerRemovals = "removals" // a mass removal waits to be confirmed; stops removals alone
 )
 
 // Daemon runs a pipeline for as long as it holds the lease.

@@ -203,6 +203,7 @@ func (j *jobs) do(ctx context.Context, n *job) error {
 		}
 		return nil
 	}
+	cursor.Phase = "" // it is through all of them
 	j.report(ctx, n, store.RequestDone, describe(cursor), nil)
 	log.WithField("removed", cursor.Removed).Info("job done")
 	return nil
@@ -241,11 +242,11 @@ func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (
 	l.ledger.update(func(c *store.Checkpoint) {
 		delete(c.Scans, name)
 		if cursor.Held == 0 {
-			delete(c.Breakers, breakerRemovals)
+			delete(c.Breakers, BreakerRemovals)
 		}
 	})
 	if cursor.Held > 0 {
-		l.trip(breakerRemovals, fmt.Sprintf("%d predictions have no account any more", cursor.Held))
+		l.trip(BreakerRemovals, fmt.Sprintf("%d predictions have no account any more", cursor.Held))
 	}
 	return cursor, nil
 }

@@ -47,7 +47,7 @@ func newLeader(d *Daemon, epoch int64, c store.Checkpoint) *leader {
 	l.pipeline = pipeline.New(p)
 	l.jobs = newJobs(l)
 	for name, b := range c.Breakers {
-		if name != breakerRemovals {
+		if name != BreakerRemovals {
 			l.pipeline.Pause()
 			d.o.Log.WithField(fieldReason, b.Reason).Warnf("breaker %s is open: nothing is written until `botwatch resume`", name)
 		}
@@ -247,7 +247,7 @@ func (l *leader) checkpoint(ctx context.Context) error {
 // trip opens a breaker: nothing is written until it is closed, also after a
 // restart.
 func (l *leader) trip(name, reason string) {
-	if name != breakerRemovals {
+	if name != BreakerRemovals {
 		l.pipeline.Pause()
 	}
 	now := l.o.Now()
@@ -260,11 +260,11 @@ func (l *leader) trip(name, reason string) {
 // resume closes the breakers that stop the pipeline.
 func (l *leader) resume() {
 	l.ledger.update(func(c *store.Checkpoint) {
-		held, ok := c.Breakers[breakerRemovals]
+		held, ok := c.Breakers[BreakerRemovals]
 		clear(c.Breakers)
 		c.Recoveries = 0
 		if ok {
-			c.Breakers[breakerRemovals] = held
+			c.Breakers[BreakerRemovals] = held
 		}
 	})
 	l.pipeline.Resume()

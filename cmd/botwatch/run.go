@@ -59,7 +59,11 @@ the last checkpoint and loses nothing.`,
 			return fmt.Errorf("another botwatch works on this store: %s, since %s; end it first, or use another --store",
 				held.Holder, held.Since.Local().Format("2006-01-02 15:04:05"))
 		}
-		if err == nil {
+		switch {
+		case err != nil:
+		case dryRun:
+			log.Info("ended in order; nothing was written")
+		default:
 			log.Info("ended in order; everything that was read is written")
 		}
 		return err

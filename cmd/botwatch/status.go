@@ -154,7 +154,11 @@ func (r *statusReport) writeDaemon(line func(name, format string, args ...any), 
 		line("job", "%s: %s%s", name, state, next)
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Breakers)) {
-		line("BREAKER OPEN", "%s, since %s: %s; see `botwatch resume --help`", name, d.Breakers[name].Since.Local().Format("2006-01-02 15:04"), d.Breakers[name].Reason)
+		remedy := "botwatch resume --help"
+		if name == daemon.BreakerRemovals {
+			remedy = "botwatch backfill --help"
+		}
+		line("BREAKER OPEN", "%s, since %s: %s; see `%s`", name, d.Breakers[name].Since.Local().Format("2006-01-02 15:04"), d.Breakers[name].Reason, remedy)
 	}
 }
 

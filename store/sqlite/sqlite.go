@@ -74,7 +74,13 @@ var _ store.Store = (*Store)(nil)
 // and store.ErrNewerSchema where a newer botwatch made the tables.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	s, err := open(ctx, path, o)
-	if err != nil {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err // its path is named below
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && o.ReadOnly:
+		return nil, fmt.Errorf("open %s: there is no such store; opening it for writing makes it: %w", path, err)
+	case err != nil:
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return s, nil
