@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -217,7 +216,7 @@ func TestFence(t *testing.T) {
 	rule(t, "a re-insert between an orphan's check and its tombstone", func(t *testing.T) {
 		s := newStore()
 		var removed atomic.Bool
-		var once sync.Once
+		var fetches atomic.Int32
 		looked := make(chan struct{})
 		var b *bench
 		s.SetFaults(memory.Faults{AfterRead: func(c memory.Call) {
@@ -225,12 +224,10 @@ func TestFence(t *testing.T) {
 			case !removed.Load():
 			case c.Op == memory.OpStreamNext: // so that it is the scan that finds the account gone
 				<-looked
-			case c.Op == memory.OpFetch:
-				once.Do(func() {
-					b.put(1, fixture.Doc(1000, 3, false))
-					close(looked)
-					time.Sleep(10 * time.Second)
-				})
+			case c.Op == memory.OpFetch && fetches.Add(1) == 2: // the first only counts the orphans
+				b.put(1, fixture.Doc(1000, 3, false))
+				close(looked)
+				time.Sleep(10 * time.Second)
 			}
 		}})
 		b = start(t, s, nil)
@@ -240,6 +237,9 @@ func TestFence(t *testing.T) {
 		b.remove(1)
 		b.scan(pipeline.Scan{})
 		settle()
+		if n := fetches.Load(); n < 2 {
+			t.Errorf("the account was looked for %d times; want 2", n)
+		}
 		if b.stored(1) == nil {
 			t.Error("the tombstone took the re-inserted account's prediction")
 		}

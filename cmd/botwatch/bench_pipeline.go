@@ -95,7 +95,7 @@ the backlog is. The crawler is part of the same process. The store takes about
 	f := cmd.Flags()
 	f.IntVar(&b.accounts, "accounts", 100_000, "`number` of accounts in the backlog")
 	f.IntVar(&b.tweets, "tweets", 20, "`number` of tweets of each account")
-	f.Float64Var(&b.rate, "rate", 500, "changes a `second` in the steady phase")
+	f.Float64Var(&b.rate, "rate", 500, "`number` of changes a second in the steady phase")
 	f.DurationVar(&b.steady, "for", 20*time.Second, "how much `time` the steady phase takes")
 	wrapArgs(cmd, func() error {
 		switch {

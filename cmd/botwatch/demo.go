@@ -51,7 +51,7 @@ removed, unless --keep.`,
 	}
 	f := cmd.Flags()
 	f.DurationVar(&d.duration, "duration", 0, "end after this `time`, such as 30s; 0 for not before an interrupt")
-	f.Float64Var(&d.rate, "rate", 200, "changes of accounts a `second`")
+	f.Float64Var(&d.rate, "rate", 200, "`number` of changes a second")
 	f.IntVar(&d.accounts, "accounts", 2000, "`number` of accounts that the crawler comes to know")
 	f.Uint64Var(&d.seed, "seed", 1, "`number` that decides what is invented")
 	f.BoolVar(&d.keep, "keep", false, "keep the store")

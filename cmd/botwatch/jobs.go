@@ -50,7 +50,8 @@ func (a *app) resumeCommand() *cobra.Command {
 	return a.jobCommand("resume", "Close the breakers, so that writing goes on",
 		`resume closes the breakers that stopped the daemon from writing: too many
 accounts failed, or history was lost again and again. 'botwatch status' shows
-them, with their reasons.`,
+them, with their reasons. The breaker that holds back a mass removal is not one
+of them: 'botwatch backfill --confirm-removals' lets that pass.`,
 		`  botwatch resume`,
 		func() store.Request { return store.Request{Kind: daemon.JobResume} })
 }

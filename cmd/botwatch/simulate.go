@@ -44,7 +44,7 @@ it wrote.`,
 	}
 	settingFlags(cmd, setStore)
 	f := cmd.Flags()
-	f.Float64Var(&s.o.Rate, "rate", s.o.Rate, "changes of accounts a `second`")
+	f.Float64Var(&s.o.Rate, "rate", s.o.Rate, "`number` of changes a second")
 	f.IntVar(&s.o.Accounts, "accounts", s.o.Accounts, "`number` of accounts that the population grows to")
 	f.IntVar(&s.o.Generator.Tweets, "tweets", 0, "`number` of tweets of each account; 0 for 5 to 200")
 	f.Float64Var(&s.o.Poison, "poison", 0, "`share` of writes that cannot be read, 0 to 1")
