@@ -157,7 +157,9 @@ func (d *Daemon) acquire(ctx context.Context) (int64, error) {
 		epoch, err := d.o.Store.Acquire(call, d.o.Holder)
 		cancel()
 		if err == nil {
-			d.o.Log.WithField(fieldEpoch, epoch).Info("took the lease")
+			if !d.o.DryRun {
+				d.o.Log.WithField(fieldEpoch, epoch).Info("took the lease")
+			}
 			return epoch, nil
 		}
 		var held *store.HeldError

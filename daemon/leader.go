@@ -202,6 +202,7 @@ func (l *leader) keep(ctx context.Context) error {
 		what := "save the checkpoint"
 		select {
 		case <-ctx.Done():
+			log.line(l) // what is done since the last one
 			return nil
 		case <-save.C:
 			err = l.checkpoint(ctx)

@@ -102,7 +102,7 @@ func TestDryRun(t *testing.T) {
 	await(t, "look at all accounts", patience, func() (bool, string) { return d.said("reconcile done"), "" })
 	check(t, d.cmd.Process.Signal(syscall.SIGTERM))
 	d.awaitEnd(t)
-	if d.end() != "exit 0" || !d.said("nothing was written") {
+	if d.end() != "exit 0" || !d.said("nothing was written") || !strings.Contains(d.text(), `"predicted":20`) {
 		t.Errorf("ended by %s:\n%s", d.end(), d.text())
 	}
 	for _, table := range []string{"predictions", "dead_letters"} {
