@@ -204,6 +204,7 @@ func TestBadFiles(t *testing.T) {
 		{"run", foreign, "accounts"},
 		{"status", missing, "there is no such store"},
 		{"check", missing, "there is no such store"},
+		{"backfill", missing, "there is no such store"},
 		{"run", filepath.Join(folder, "none", "x.db"), "no such file or directory"},
 		{"run", folder, "it is not a regular file"},
 	} {

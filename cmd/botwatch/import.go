@@ -43,7 +43,7 @@ An account that cannot be read is left out and told; the others go on.`,
 			}
 			o.CrawledAt = at
 		}
-		s, err := a.openStore(cmd.Context(), c, false)
+		s, err := a.openStore(cmd.Context(), c, openMade)
 		if err != nil {
 			return err
 		}

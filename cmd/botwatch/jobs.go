@@ -65,7 +65,7 @@ func (a *app) jobCommand(use, short, long, example string, request func() store.
 		if err != nil {
 			return err
 		}
-		s, err := a.openStore(cmd.Context(), c, false)
+		s, err := a.openStore(cmd.Context(), c, openThere)
 		if err != nil {
 			return err
 		}
@@ -156,7 +156,7 @@ func (a *app) lettersCommand(use, short, example string, args cobra.PositionalAr
 		if err != nil {
 			return err
 		}
-		s, err := a.openStore(cmd.Context(), c, false)
+		s, err := a.openStore(cmd.Context(), c, openThere)
 		if err != nil {
 			return err
 		}

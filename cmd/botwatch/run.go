@@ -41,7 +41,7 @@ the last checkpoint and loses nothing.`,
 			return err
 		}
 		ctx := cmd.Context()
-		s, err := a.openStore(ctx, c, false)
+		s, err := a.openStore(ctx, c, openMade)
 		if err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ it wrote.`,
 		if err != nil {
 			return err
 		}
-		target, err := a.openStore(cmd.Context(), c, false)
+		target, err := a.openStore(cmd.Context(), c, openMade)
 		if err != nil {
 			return err
 		}

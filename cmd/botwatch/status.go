@@ -48,7 +48,7 @@ func (a *app) statusCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s, err := a.openStore(cmd.Context(), c, true)
+		s, err := a.openStore(cmd.Context(), c, openToLook)
 		if err != nil {
 			return err
 		}
@@ -198,7 +198,7 @@ where something cannot work.`,
 		if err != nil {
 			return err
 		}
-		s, err := a.openStore(cmd.Context(), c, true)
+		s, err := a.openStore(cmd.Context(), c, openToLook)
 		if err != nil {
 			return err
 		}

@@ -17,12 +17,23 @@ import (
 	"botwatch/store/sqlite"
 )
 
+// How a store is opened.
+type openMode int
+
+const (
+	openMade   openMode = iota // for writing; made where it is missing
+	openThere                  // for writing
+	openToLook                 // for reading
+)
+
 // openStore opens the store that the configuration names.
-func (a *app) openStore(ctx context.Context, c *config.Loaded, readOnly bool) (store.Store, error) {
+func (a *app) openStore(ctx context.Context, c *config.Loaded, mode openMode) (store.Store, error) {
 	if c.StoreKind() != config.SQLite {
 		return nil, errors.New("store: MongoDB is not in this build yet; use sqlite:FILE")
 	}
-	s, err := sqlite.Open(ctx, c.SQLiteFile(), sqlite.Options{Now: a.now, ReadOnly: readOnly, ProtectAccounts: !c.AccountsWritable()})
+	s, err := sqlite.Open(ctx, c.SQLiteFile(), sqlite.Options{
+		Now: a.now, ReadOnly: mode == openToLook, Existing: mode == openThere, ProtectAccounts: !c.AccountsWritable(),
+	})
 	if err != nil {
 		return nil, err
 	}

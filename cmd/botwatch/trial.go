@@ -46,7 +46,7 @@ func (a *app) newTrial(command string) (*trial, error) {
 func (t *trial) remove() error { return os.RemoveAll(t.folder) }
 
 func (t *trial) open(ctx context.Context) (store.Store, error) {
-	return t.a.openStore(ctx, t.config, false)
+	return t.a.openStore(ctx, t.config, openMade)
 }
 
 // lead runs a daemon on the store until work returns, whose context ends early

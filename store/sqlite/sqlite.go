@@ -41,6 +41,8 @@ type Options struct {
 	// ReadOnly opens an existing file, for looking at it: all that writes fails,
 	// and nothing is created or repaired.
 	ReadOnly bool
+	// Existing makes no file where there is none, as ReadOnly does.
+	Existing bool
 	// ProtectAccounts makes PutAccounts and DeleteAccounts answer ErrReadOnly.
 	ProtectAccounts bool
 }
@@ -78,8 +80,8 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		err = p.Err // its path is named below
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && o.ReadOnly:
-		return nil, fmt.Errorf("open %s: there is no such store; opening it for writing makes it: %w", path, err)
+	case errors.Is(err, fs.ErrNotExist) && (o.ReadOnly || o.Existing):
+		return nil, fmt.Errorf("open %s: there is no such store; `botwatch run` or `botwatch import` makes it: %w", path, err)
 	case err != nil:
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -91,7 +93,7 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 		o.Now = time.Now
 	}
 	s := &Store{opts: o, closed: make(chan struct{}), writer: make(pool, 1), reader: make(pool, readers)}
-	if s.path, err = prepareFile(path, o.ReadOnly); err != nil {
+	if s.path, err = prepareFile(path, !o.ReadOnly && !o.Existing); err != nil {
 		return nil, err
 	}
 	if s.file, err = os.Stat(s.path); err != nil {
@@ -120,10 +122,10 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	return s, nil
 }
 
-// prepareFile resolves the path, so that one file has one lock, and makes the
-// file where it is missing, readable by its owner alone: it holds personal data.
-func prepareFile(path string, readOnly bool) (string, error) {
-	if !readOnly {
+// prepareFile resolves the path, so that one file has one lock, and may make
+// the file where it is missing, readable by its owner alone: it holds personal data.
+func prepareFile(path string, create bool) (string, error) {
+	if create {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		switch {
 		case err == nil:
