@@ -131,9 +131,9 @@ func appendPayload(b []byte, v Value) []byte {
 		}
 		return append(b, 0)
 	case bson.TypeBinary:
-		subtype, data := v.Binary()
-		b = binary.BigEndian.AppendUint32(b, uint32(len(data)))
-		return append(append(b, subtype), data...)
+		data := v.Value[4:] // as it came: subtype 2 keeps its second length
+		b = binary.BigEndian.AppendUint32(b, uint32(len(data)-1))
+		return append(b, data...)
 	case bson.TypeObjectID, bson.TypeBoolean:
 		return append(b, v.Value...)
 	case bson.TypeDateTime:

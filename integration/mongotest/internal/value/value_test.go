@@ -115,6 +115,7 @@ func FuzzValidate(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(seed)
+	f.Add([]byte("\x0f\x00\x00\x00\x05b\x00\x02\x00\x00\x00\x02ab\x00")) // subtype 2 without its second length
 	f.Fuzz(func(t *testing.T, d []byte) {
 		if value.Validate(d) != nil {
 			return
