@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 
@@ -151,10 +150,18 @@ func (m *Message) parseMsg(header, b []byte) error {
 			refused = err
 		}
 	}
-	if refused == nil && m.Body == nil {
+	if refused != nil {
+		return refused
+	}
+	if m.Body == nil {
 		return fault.New(40587, "an OP_MSG has one body, and this one has none")
 	}
-	return refused
+	for _, s := range m.Sequences {
+		if !value.Missing(value.Get(m.Body, s.Name)) {
+			return fault.New(40433, "%q is in the body and a document sequence", s.Name)
+		}
+	}
+	return nil
 }
 
 // maxSequences is how many sequences a command has at most: bulkWrite has two.
@@ -249,7 +256,7 @@ func sized(b []byte) (int, error) {
 
 func document(b []byte) (value.Doc, error) {
 	if err := value.Validate(b); err != nil {
-		return nil, fault.New(fault.InvalidBSON, "%s", fmt.Sprint(err))
+		return nil, fault.New(fault.InvalidBSON, "%v", err)
 	}
 	return value.Doc(b[:len(b):len(b)]), nil
 }
