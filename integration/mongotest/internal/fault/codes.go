@@ -52,6 +52,7 @@ const (
 	InvalidPipelineOperator                  Code = 168
 	CannotIndexParallelArrays                Code = 171
 	ClientMetadataCannotBeMutated            Code = 186
+	QueryPlanKilled                          Code = 175
 	PrimarySteppedDown                       Code = 189
 	InvalidIndexSpecificationOption          Code = 197
 	InvalidUUID                              Code = 207
@@ -110,7 +111,7 @@ var names = map[Code]string{
 	EmptyFieldName:                           "EmptyFieldName",
 	DottedFieldName:                          "DottedFieldName",
 	CommandNotFound:                          "CommandNotFound",
-	WriteConcernTimeout:                      "WriteConcernTimeout",
+	WriteConcernTimeout:                      "WriteConcernFailed",
 	ImmutableField:                           "ImmutableField",
 	CannotCreateIndex:                        "CannotCreateIndex",
 	IndexAlreadyExists:                       "IndexAlreadyExists",
@@ -132,6 +133,7 @@ var names = map[Code]string{
 	InvalidPipelineOperator:                  "InvalidPipelineOperator",
 	CannotIndexParallelArrays:                "CannotIndexParallelArrays",
 	ClientMetadataCannotBeMutated:            "ClientMetadataCannotBeMutated",
+	QueryPlanKilled:                          "QueryPlanKilled",
 	PrimarySteppedDown:                       "PrimarySteppedDown",
 	InvalidIndexSpecificationOption:          "InvalidIndexSpecificationOption",
 	InvalidUUID:                              "InvalidUUID",
