@@ -93,6 +93,11 @@ func Compare(a, b Value) int {
 	if c := cmp.Compare(Rank(a.Type), Rank(b.Type)); c != 0 {
 		return c
 	}
+	if IsNumber(a) {
+		if c, ok := compareNumbers(a, b); ok {
+			return c
+		}
+	}
 	return bytes.Compare(AppendKey(nil, a), AppendKey(nil, b))
 }
 
