@@ -88,6 +88,12 @@ func Compare(a, b Value) int {
 			return cmp.Compare(int32(binary.LittleEndian.Uint32(a.Value)), int32(binary.LittleEndian.Uint32(b.Value)))
 		case bson.TypeInt64, bson.TypeDateTime:
 			return cmp.Compare(int64(binary.LittleEndian.Uint64(a.Value)), int64(binary.LittleEndian.Uint64(b.Value)))
+		case bson.TypeTimestamp:
+			return cmp.Compare(binary.LittleEndian.Uint64(a.Value), binary.LittleEndian.Uint64(b.Value))
+		case 0, bson.TypeNull, bson.TypeUndefined, bson.TypeMinKey, bson.TypeMaxKey:
+			return 0
+		case bson.TypeEmbeddedDocument, bson.TypeArray:
+			return CompareFields(Doc(a.Value), Doc(b.Value), a.Type == bson.TypeEmbeddedDocument, Compare)
 		}
 	}
 	if c := cmp.Compare(Rank(a.Type), Rank(b.Type)); c != 0 {

@@ -32,6 +32,30 @@ func Next(rest []byte) (name []byte, v Value, tail []byte) {
 // orders as the text does, and none is another one's beginning.
 func AppendText(b, s []byte) []byte { return appendText(b, s) }
 
+// CompareFields orders two documents, or arrays (whose names do not count),
+// with compare for values of one rank.
+func CompareFields(a, b Doc, names bool, compare func(a, b Value) int) int {
+	x, y := Fields(a), Fields(b)
+	for len(x) > 0 && len(y) > 0 {
+		var m, n []byte
+		var v, w Value
+		m, v, x = Next(x)
+		n, w, y = Next(y)
+		if c := cmp.Compare(Rank(v.Type), Rank(w.Type)); c != 0 {
+			return c
+		}
+		if names {
+			if c := bytes.Compare(m, n); c != 0 {
+				return c
+			}
+		}
+		if c := compare(v, w); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(min(len(x), 1), min(len(y), 1))
+}
+
 // compareNumbers orders two numbers other than decimals; ok is false for those.
 func compareNumbers(a, b Value) (c int, ok bool) {
 	switch {
