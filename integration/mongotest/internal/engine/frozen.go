@@ -114,4 +114,3 @@ func (s *Store) committed(db, name string) *Collection {
 	}
 	return s.catalog[db+"."+name]
 }
-
