@@ -37,9 +37,12 @@ type Server struct {
 	server *scram.Server
 }
 
-// New makes a server that knows one user. The error says that SASLprep refuses
-// the password.
+// New makes a server that knows one user. The error says that the name is
+// empty, or that SASLprep refuses the password.
 func New(user, password string) (*Server, error) {
+	if user == "" {
+		return nil, errors.New("the user has no name")
+	}
 	// Passwords are prepared, and names are not: so the specification.
 	prepared, err := stringprep.SASLprep.Prepare(password)
 	if err != nil {
@@ -209,8 +212,7 @@ func (c *Conversation) reply(payload []byte, done bool) value.Doc {
 func payloadOf(cmd value.Doc) (payload []byte, text bool, err error) {
 	v := value.Get(cmd, "payload")
 	if v.Type == bson.TypeBinary {
-		_, payload = v.Binary()
-		return payload, false, nil
+		return v.Value[5:], false, nil // behind length and subtype
 	}
 	if s, ok := value.Text(v); ok {
 		if payload, err = base64.StdEncoding.DecodeString(s); err == nil {
