@@ -27,6 +27,7 @@ const (
 	MaxTimeMSExpired                         Code = 50
 	DollarPrefixedFieldName                  Code = 52
 	InvalidIdField                           Code = 53
+	NotSingleValueField                      Code = 54
 	EmptyFieldName                           Code = 56
 	DottedFieldName                          Code = 57
 	CommandNotFound                          Code = 59
@@ -42,6 +43,7 @@ const (
 	NetworkTimeout                           Code = 89
 	ShutdownInProgress                       Code = 91
 	UnsatisfiableWriteConcern                Code = 100
+	NotExactValueField                       Code = 111
 	WriteConflict                            Code = 112
 	CommandNotSupported                      Code = 115
 	DocumentValidationFailure                Code = 121
@@ -108,6 +110,7 @@ var names = map[Code]string{
 	MaxTimeMSExpired:                         "MaxTimeMSExpired",
 	DollarPrefixedFieldName:                  "DollarPrefixedFieldName",
 	InvalidIdField:                           "InvalidIdField",
+	NotSingleValueField:                      "NotSingleValueField",
 	EmptyFieldName:                           "EmptyFieldName",
 	DottedFieldName:                          "DottedFieldName",
 	CommandNotFound:                          "CommandNotFound",
@@ -123,6 +126,7 @@ var names = map[Code]string{
 	NetworkTimeout:                           "NetworkTimeout",
 	ShutdownInProgress:                       "ShutdownInProgress",
 	UnsatisfiableWriteConcern:                "UnsatisfiableWriteConcern",
+	NotExactValueField:                       "NotExactValueField",
 	WriteConflict:                            "WriteConflict",
 	CommandNotSupported:                      "CommandNotSupported",
 	DocumentValidationFailure:                "DocumentValidationFailure",
