@@ -159,7 +159,7 @@ func (a *arguments) rawData(fields reflect.Value, v bson.RawValue) {
 			a.fail("rawData", err)
 		}
 	}
-	field.Set(reflect.ValueOf(find.Internal))
+	field.Set(reflect.ValueOf(find).FieldByName("Internal"))
 }
 
 // setField sets one field of an options struct or of a write model.
@@ -208,11 +208,20 @@ func setField(field reflect.Value, v bson.RawValue) error {
 	return nil
 }
 
-// settings are options with their values, as a lister of the driver's.
+// settings are options with their values, as a lister of the driver's. What is
+// not given keeps the driver's default.
 type settings[T any] struct{ value T }
 
 func (s *settings[T]) List() []func(*T) error {
-	return []func(*T) error{func(o *T) error { *o = s.value; return nil }}
+	return []func(*T) error{func(o *T) error {
+		given, target := reflect.ValueOf(&s.value).Elem(), reflect.ValueOf(o).Elem()
+		for i := range given.NumField() {
+			if f := given.Field(i); !f.IsZero() {
+				target.Field(i).Set(f)
+			}
+		}
+		return nil
+	}}
 }
 
 // rest takes all arguments that are left as the options of a method.

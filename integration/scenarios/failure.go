@@ -29,10 +29,11 @@ func serverAnswer(err error) *answer {
 	switch {
 	case errors.As(err, &clientBulk):
 		// Individual errors have assertions of their own.
-		if e := clientBulk.WriteError; e != nil && len(e.Raw) > 0 {
+		if e := clientBulk.WriteError; e != nil {
+			if len(e.Raw) == 0 && e.Code == 0 {
+				return nil
+			}
 			a.add(e.Code, "", e.Raw)
-		} else if e != nil && e.Code == 0 {
-			return nil
 		}
 	case errors.As(err, &bulk):
 		for _, e := range bulk.WriteErrors {

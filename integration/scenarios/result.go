@@ -52,6 +52,7 @@ func insertOneResult(r *mongo.InsertOneResult) result {
 	return result{value: bson.D{{Key: "insertedId", Value: r.InsertedID}}}
 }
 
+// insertManyResult is a bulk's: the specification has one result for both.
 func insertManyResult(r *mongo.InsertManyResult) result {
 	switch {
 	case r == nil:
@@ -63,7 +64,15 @@ func insertManyResult(r *mongo.InsertManyResult) result {
 	for i, id := range r.InsertedIDs {
 		ids = append(ids, bson.E{Key: strconv.Itoa(i), Value: id})
 	}
-	return result{value: bson.D{{Key: "insertedIds", Value: ids}}}
+	return result{value: bson.D{
+		{Key: "insertedCount", Value: len(ids)},
+		{Key: "insertedIds", Value: ids},
+		{Key: "matchedCount", Value: 0},
+		{Key: "modifiedCount", Value: 0},
+		{Key: "deletedCount", Value: 0},
+		{Key: "upsertedCount", Value: 0},
+		{Key: "upsertedIds", Value: bson.D{}},
+	}}
 }
 
 func updateResult(r *mongo.UpdateResult) result {
