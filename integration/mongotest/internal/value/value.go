@@ -305,7 +305,7 @@ func validate(d []byte, depth int) error {
 		if end == len(rest) {
 			return errTruncated
 		}
-		name := string(rest[1:end])
+		name := rest[1:min(end, 65)] // for errors, which repeat it at each level
 		rest = rest[end+1:]
 		n, err := size(t, rest)
 		if err != nil {
