@@ -1,0 +1,123 @@
+package update
+
+import (
+	"bytes"
+
+	"botwatch/integration/mongotest/internal/expr"
+	"botwatch/integration/mongotest/internal/fault"
+	"botwatch/integration/mongotest/internal/project"
+	"botwatch/integration/mongotest/internal/value"
+)
+
+// stage is a stage of an update pipeline.
+type stage func(value.Doc) (value.Doc, error)
+
+func compileStages(pipeline value.Value, env *expr.Env) ([]stage, error) {
+	var stages []stage
+	for _, item := range value.Items(pipeline) {
+		if !value.IsDocument(item) {
+			return nil, fault.New(fault.TypeMismatch, "each element of the pipeline must be an object")
+		}
+		names, values := fields(value.Doc(item.Value))
+		if len(names) != 1 {
+			return nil, fault.New(40323, "a pipeline stage specification object must contain exactly one field")
+		}
+		s, err := compileStage(names[0], values[0], env)
+		if err != nil {
+			return nil, err
+		}
+		stages = append(stages, s)
+	}
+	return stages, nil
+}
+
+func compileStage(name string, v value.Value, env *expr.Env) (stage, error) {
+	var p *project.Projection
+	var err error
+	switch name {
+	case "$set", "$addFields", "$project":
+		if !value.IsDocument(v) {
+			code := fault.Code(40272)
+			if name == "$project" {
+				code = 15969
+			}
+			return nil, fault.New(code, "%s specification stage must be an object, got %s", name, value.TypeName(v.Type))
+		}
+		if name == "$project" {
+			p, err = project.CompileStage(value.Doc(v.Value), env)
+		} else {
+			p, err = project.CompileSet(value.Doc(v.Value), env)
+		}
+	case "$unset":
+		p, err = project.CompileUnset(v)
+	case "$replaceWith", "$replaceRoot":
+		return compileReplaceRoot(name, v, env)
+	case "$match", "$sort", "$limit", "$skip", "$count", "$group", "$unwind", "$lookup", "$sample", "$out", "$merge",
+		"$facet", "$bucket", "$bucketAuto", "$sortByCount", "$unionWith", "$graphLookup", "$geoNear", "$redact", "$setWindowFields",
+		"$densify", "$fill", "$documents", "$changeStream", "$collStats", "$indexStats":
+		return nil, fault.New(fault.InvalidOptions, "%s is not allowed to be used within an update", name)
+	default:
+		return nil, fault.New(40324, "unrecognized pipeline stage name: '%s'", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.Apply, nil
+}
+
+func compileReplaceRoot(name string, v value.Value, env *expr.Env) (stage, error) {
+	if name == "$replaceRoot" {
+		if !value.IsDocument(v) {
+			return nil, fault.New(40229, "expected an object as specification for $replaceRoot stage, got %s", value.TypeName(v.Type))
+		}
+		root := value.Get(value.Doc(v.Value), "newRoot")
+		if value.Missing(root) {
+			return nil, fault.New(40231, "no newRoot specified for the $replaceRoot stage")
+		}
+		for field := range value.Elements(value.Doc(v.Value)) {
+			if field != "newRoot" {
+				return nil, fault.New(40230, "unrecognized option to $replaceRoot stage: %s, only valid option is 'newRoot'", field)
+			}
+		}
+		v = root
+	}
+	e, err := expr.Compile(v, env)
+	if err != nil {
+		return nil, err
+	}
+	return func(doc value.Doc) (value.Doc, error) {
+		v, err := e.Eval(doc)
+		if err != nil {
+			return nil, err
+		}
+		if !value.IsDocument(v) {
+			return nil, fault.New(40228, "'newRoot' expression must evaluate to an object, but resulting value was of type %s", value.TypeName(v.Type))
+		}
+		return value.Doc(v.Value), nil
+	}, nil
+}
+
+// transform runs the pipeline. A document that comes to lack its _id gets it
+// back.
+func (u *Update) transform(doc value.Doc) (Result, error) {
+	now := doc
+	var err error
+	for _, s := range u.stages {
+		if now, err = s(now); err != nil {
+			return Result{}, err
+		}
+	}
+	if id := value.Get(doc, "_id"); !value.Missing(id) && value.Missing(value.Get(now, "_id")) {
+		now = idFirst(now, id)
+	}
+	if bytes.Equal(doc, now) {
+		return Result{Doc: doc}, nil
+	}
+	result := Result{Doc: now, Changed: true}
+	if d := difference(doc, now); d != nil {
+		result.Description = d.describe()
+	} else {
+		result.Replaced = true
+	}
+	return result, nil
+}
