@@ -22,7 +22,7 @@ func FuzzRead(f *testing.F) {
 	plain := payload(0, body(ping), sequence("documents", one, two))
 	f.Add(append(bytes.Clone(msg(0, body(ping))), msg(0, body(ping), sequence("a", one), sequence("b"))...))
 	f.Add(summed(body(ping)))
-	f.Add(framed(wiremessage.OpQuery, query(ping, one)))
+	f.Add(framed(opQuery, query(ping, one)))
 	f.Add(wiremessage.AppendHeader(nil, wire.MaxMessage, 1, 0, wiremessage.OpMsg))
 	for id := wiremessage.CompressorNoOp; id <= wiremessage.CompressorZstd; id++ {
 		f.Add(compressed(f, id, wiremessage.OpMsg, len(plain), plain))

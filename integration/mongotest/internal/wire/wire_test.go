@@ -51,6 +51,8 @@ func raw(s string) section { return func(b []byte) []byte { return append(b, s..
 const (
 	requestID  = 7
 	responseTo = 11
+
+	opQuery wiremessage.OpCode = 2004 // the driver's own name for it is deprecated
 )
 
 func framed(code wiremessage.OpCode, payload []byte) []byte {
@@ -154,11 +156,11 @@ func TestRead(t *testing.T) {
 			message(wire.Message{Body: ping, Sequences: []wire.Sequence{{Name: "documents", Docs: []value.Doc{}}}})},
 		{"a checksum", summed(body(ping), sequence("documents", two)),
 			message(wire.Message{Body: ping, Flags: wire.ChecksumPresent, Sequences: []wire.Sequence{{Name: "documents", Docs: []value.Doc{two}}}})},
-		{"OP_QUERY", framed(wiremessage.OpQuery, query(ping)),
+		{"OP_QUERY", framed(opQuery, query(ping)),
 			message(wire.Message{OpCode: wire.OpQuery, FullCollection: "admin.$cmd", QueryFlags: 4, NumberToSkip: 2, NumberToReturn: -1, Body: ping})},
-		{"OP_QUERY with a selector", framed(wiremessage.OpQuery, query(ping, one)),
+		{"OP_QUERY with a selector", framed(opQuery, query(ping, one)),
 			message(wire.Message{OpCode: wire.OpQuery, FullCollection: "admin.$cmd", QueryFlags: 4, NumberToSkip: 2, NumberToReturn: -1, Body: ping, Selector: one})},
-		{"OP_QUERY in OP_COMPRESSED", compressed(t, wiremessage.CompressorZLib, wiremessage.OpQuery, len(query(ping)), query(ping)),
+		{"OP_QUERY in OP_COMPRESSED", compressed(t, wiremessage.CompressorZLib, opQuery, len(query(ping)), query(ping)),
 			message(wire.Message{OpCode: wire.OpQuery, FullCollection: "admin.$cmd", QueryFlags: 4, NumberToSkip: 2, NumberToReturn: -1, Body: ping, Compressor: wire.Zlib})},
 	}
 	for id := wiremessage.CompressorNoOp; id <= wiremessage.CompressorZstd; id++ {
@@ -236,12 +238,12 @@ func TestMalformed(t *testing.T) {
 		{"a document of length 0 in a sequence", msg(0, body(ping), raw("\x01\x0b\x00\x00\x00a\x00\x00\x00\x00\x00\x00"))},
 		{"three sequences", msg(0, body(ping), sequence("a"), sequence("b"), sequence("c"))},
 		{"a broken frame behind a document that would be refused", msg(0, body(broke), raw("\x03"))},
-		{"OP_QUERY without flags", framed(wiremessage.OpQuery, []byte{1})},
-		{"OP_QUERY without an end of its name", framed(wiremessage.OpQuery, query(ping)[:10])},
-		{"OP_QUERY without numbers", framed(wiremessage.OpQuery, query(ping)[:18])},
-		{"OP_QUERY without a document", framed(wiremessage.OpQuery, query())},
-		{"OP_QUERY with three documents", framed(wiremessage.OpQuery, query(ping, one, two))},
-		{"OP_QUERY with bytes behind", framed(wiremessage.OpQuery, append(query(ping), 0))},
+		{"OP_QUERY without flags", framed(opQuery, []byte{1})},
+		{"OP_QUERY without an end of its name", framed(opQuery, query(ping)[:10])},
+		{"OP_QUERY without numbers", framed(opQuery, query(ping)[:18])},
+		{"OP_QUERY without a document", framed(opQuery, query())},
+		{"OP_QUERY with three documents", framed(opQuery, query(ping, one, two))},
+		{"OP_QUERY with bytes behind", framed(opQuery, append(query(ping), 0))},
 		{"OP_COMPRESSED without its fields", framed(wiremessage.OpCompressed, make([]byte, 8))},
 		{"OP_COMPRESSED within itself", compressed(t, wiremessage.CompressorSnappy, wiremessage.OpCompressed, len(plain), plain)},
 		{"an unknown compressor", packed(9, wiremessage.OpMsg, len(plain), plain)},
@@ -289,8 +291,8 @@ func TestRefused(t *testing.T) {
 		{"one name for a field and a sequence", msg(0, body(ping), sequence("ping", one)), 40433},
 		{"an invalid body", msg(0, body(broke)), fault.InvalidBSON},
 		{"an invalid document in a sequence", msg(0, body(ping), sequence("a", one, broke)), fault.InvalidBSON},
-		{"an invalid query", framed(wiremessage.OpQuery, query(broke)), fault.InvalidBSON},
-		{"an invalid selector", framed(wiremessage.OpQuery, query(ping, broke)), fault.InvalidBSON},
+		{"an invalid query", framed(opQuery, query(broke)), fault.InvalidBSON},
+		{"an invalid selector", framed(opQuery, query(ping, broke)), fault.InvalidBSON},
 		{"too many documents", msg(0, body(ping), sequence("documents", many...)), fault.InvalidLength},
 		{"as many as may be", msg(0, body(ping), sequence("documents", many[1:]...)), 0},
 	}
