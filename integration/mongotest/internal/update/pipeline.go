@@ -9,8 +9,8 @@ import (
 	"botwatch/integration/mongotest/internal/value"
 )
 
-// stage is a stage of an update pipeline.
-type stage func(value.Doc) (value.Doc, error)
+// stage is a stage that makes one document of each one.
+type stage = func(value.Doc) (value.Doc, error)
 
 func compileStages(pipeline value.Value, env *expr.Env) ([]stage, error) {
 	var stages []stage
@@ -22,42 +22,53 @@ func compileStages(pipeline value.Value, env *expr.Env) ([]stage, error) {
 		if len(names) != 1 {
 			return nil, fault.New(40323, "a pipeline stage specification object must contain exactly one field")
 		}
-		s, err := compileStage(names[0], values[0], env)
+		s, err := CompileStage(names[0], values[0], env)
 		if err != nil {
 			return nil, err
+		}
+		if s == nil {
+			if !known[names[0]] {
+				return nil, fault.New(40324, "unrecognized pipeline stage name: '%s'", names[0])
+			}
+			return nil, fault.New(fault.InvalidOptions, "%s is not allowed to be used within an update", names[0])
 		}
 		stages = append(stages, s)
 	}
 	return stages, nil
 }
 
-func compileStage(name string, v value.Value, env *expr.Env) (stage, error) {
+// known has the stages that aggregations have and updates have not.
+var known = map[string]bool{
+	"$bucket": true, "$bucketAuto": true, "$changeStream": true, "$changeStreamSplitLargeEvent": true, "$collStats": true, "$count": true,
+	"$currentOp": true, "$densify": true, "$documents": true, "$facet": true, "$fill": true, "$geoNear": true, "$graphLookup": true,
+	"$group": true, "$indexStats": true, "$limit": true, "$listLocalSessions": true, "$listSessions": true, "$lookup": true, "$match": true,
+	"$merge": true, "$out": true, "$planCacheStats": true, "$redact": true, "$sample": true, "$setWindowFields": true, "$skip": true,
+	"$sort": true, "$sortByCount": true, "$unionWith": true, "$unwind": true,
+}
+
+// CompileStage compiles a stage that makes one document of each one, as updates
+// and aggregations have them: $set, $addFields, $unset, $project, $replaceRoot
+// and $replaceWith; nil for any other.
+func CompileStage(name string, v value.Value, env *expr.Env) (func(value.Doc) (value.Doc, error), error) {
 	var p *project.Projection
 	var err error
 	switch name {
-	case "$set", "$addFields", "$project":
+	case "$set", "$addFields":
 		if !value.IsDocument(v) {
-			code := fault.Code(40272)
-			if name == "$project" {
-				code = 15969
-			}
-			return nil, fault.New(code, "%s specification stage must be an object, got %s", name, value.TypeName(v.Type))
+			return nil, fault.New(40272, "%s specification stage must be an object, got %s", name, value.TypeName(v.Type))
 		}
-		if name == "$project" {
-			p, err = project.CompileStage(value.Doc(v.Value), env)
-		} else {
-			p, err = project.CompileSet(value.Doc(v.Value), env)
+		p, err = project.CompileSet(value.Doc(v.Value), env)
+	case "$project":
+		if !value.IsDocument(v) {
+			return nil, fault.New(15969, "$project specification must be an object")
 		}
+		p, err = project.CompileStage(value.Doc(v.Value), env)
 	case "$unset":
 		p, err = project.CompileUnset(v)
 	case "$replaceWith", "$replaceRoot":
 		return compileReplaceRoot(name, v, env)
-	case "$match", "$sort", "$limit", "$skip", "$count", "$group", "$unwind", "$lookup", "$sample", "$out", "$merge",
-		"$facet", "$bucket", "$bucketAuto", "$sortByCount", "$unionWith", "$graphLookup", "$geoNear", "$redact", "$setWindowFields",
-		"$densify", "$fill", "$documents", "$changeStream", "$collStats", "$indexStats":
-		return nil, fault.New(fault.InvalidOptions, "%s is not allowed to be used within an update", name)
 	default:
-		return nil, fault.New(40324, "unrecognized pipeline stage name: '%s'", name)
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err

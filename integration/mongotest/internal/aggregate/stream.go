@@ -1,0 +1,30 @@
+package aggregate
+
+import (
+	"botwatch/integration/mongotest/internal/fault"
+	"botwatch/integration/mongotest/internal/value"
+)
+
+// CheckStream says what is wrong with the stages after $changeStream: one that
+// may not stand there (20, IllegalOperation), or a $changeStreamSplitLargeEvent
+// that is not the last (7182802).
+func CheckStream(stages []value.Doc) error {
+	for i, doc := range stages {
+		name, _, err := stageOf(doc)
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "$addFields", "$match", "$project", "$replaceRoot", "$replaceWith", "$redact", "$set", "$unset":
+		case "$changeStreamSplitLargeEvent":
+			if i != len(stages)-1 {
+				return fault.New(7182802, "$changeStreamSplitLargeEvent must be the last stage in the pipeline")
+			}
+		case "$changeStream":
+			return fault.New(40602, "$changeStream is only valid as the first stage in a pipeline")
+		default:
+			return fault.New(fault.IllegalOperation, "%s is not permitted in a $changeStream pipeline", name)
+		}
+	}
+	return nil
+}
