@@ -158,7 +158,7 @@ func (s *Stream) description(b *value.Builder, e *engine.Entry) {
 	b.Close()
 	if s.options.expanded && s.options.version >= 601 {
 		b.Open("disambiguatedPaths", false)
-		for _, d := range e.Update.Ambiguous {
+		for _, d := range e.Update.Disambiguated {
 			b.Append(d.Path, d.Parts)
 		}
 		b.Close()

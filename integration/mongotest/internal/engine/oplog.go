@@ -163,3 +163,56 @@ func (s *Store) Span() (first, last bson.Timestamp, bytes, limit int64) {
 	}
 	return s.log.entries[0].TS, s.last, s.log.bytes, s.log.limit
 }
+
+// Bounds gives the index of the oplog's first entry, and that behind its last.
+func (s *Store) Bounds() (first, end uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.log.base, s.log.end()
+}
+
+// EntryDoc gives an entry as a document of local.oplog.rs has it, in part: ts, t,
+// v, op, ns, ui, o, o2 and wall. ok is false where there is none of that index.
+func (s *Store) EntryDoc(index uint64) (doc value.Doc, ok bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if index < s.log.base || index >= s.log.end() {
+		return nil, false
+	}
+	e := s.log.entries[index-s.log.base]
+	b := value.NewBuilder(nil)
+	op, ns, o := "c", e.DB+"."+e.Coll, e.Detail
+	switch e.Kind {
+	case Noop:
+		op, ns, o = "n", "", value.D("msg", "periodic noop")
+	case Insert:
+		op, o = "i", e.Doc
+	case Replace:
+		op, o = "u", e.Doc
+	case Update:
+		op, o = "u", value.D("$v", 2)
+	case Delete:
+		op, o = "d", value.D("_id", e.ID)
+	case Drop:
+		o = value.D("drop", e.Coll)
+	case DropDatabase:
+		o = value.D("dropDatabase", 1)
+	}
+	if op == "c" {
+		ns = e.DB + ".$cmd"
+	}
+	if o == nil {
+		o = value.D()
+	}
+	b.Append("op", value.String(op)).Append("ns", value.String(ns))
+	if e.UUID != (UUID{}) {
+		b.Append("ui", e.UUID.Value())
+	}
+	b.Append("o", value.Document(o))
+	if op == "u" {
+		b.Append("o2", value.Of(value.D("_id", e.ID)))
+	}
+	b.Append("ts", value.Timestamp(e.TS)).Append("t", value.Int64(1)).Append("v", value.Int64(2))
+	b.Append("wall", value.DateTime(e.Wall))
+	return b.Doc(), true
+}

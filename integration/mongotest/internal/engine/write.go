@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"botwatch/integration/mongotest/internal/fault"
+	"botwatch/integration/mongotest/internal/match"
 	"botwatch/integration/mongotest/internal/update"
 	"botwatch/integration/mongotest/internal/value"
 )
@@ -52,14 +54,24 @@ func (s *Store) cap(c *Collection) {
 	}
 }
 
-// Order compares documents as a query's sort does.
-type Order func(a, b value.Doc) int
+// Order gives keys that order documents as a query's sort does.
+type Order interface {
+	Key(doc value.Doc) ([]byte, error)
+}
+
+// Change makes of a document what an update makes of it; an *update.Update is
+// one.
+type Change interface {
+	Apply(doc value.Doc, position int, inserting bool) (update.Result, error)
+	Upsert(filter *match.Filter) (value.Doc, error)
+	IsReplacement() bool
+}
 
 // Updating says how documents are updated.
 type Updating struct {
 	Query
 	Order     Order // where Query.Sort is set
-	Update    *update.Update
+	Update    Change
 	Multi     bool
 	Upsert    bool
 	Unchecked bool // passes the validator by
@@ -224,7 +236,13 @@ func (s *Store) find(db, name string, q Query, order Order, limit int) ([]*Recor
 		}
 	}
 	if !sc.Sorted() && order != nil {
-		slices.SortStableFunc(found, func(a, b *Record) int { return order(a.Doc, b.Doc) })
+		keys := make(map[*Record][]byte, len(found))
+		for _, rec := range found {
+			if keys[rec], err = order.Key(rec.Doc); err != nil {
+				return nil, nil, err
+			}
+		}
+		slices.SortStableFunc(found, func(a, b *Record) int { return bytes.Compare(keys[a], keys[b]) })
 		if limit > 0 {
 			found = found[:min(limit, len(found))]
 		}

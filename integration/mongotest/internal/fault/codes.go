@@ -84,9 +84,17 @@ const (
 	InterruptedDueToReplStateChange          Code = 11602
 	NotPrimaryNoSecondaryOk                  Code = 13435
 	NotPrimaryOrSecondary                    Code = 13436
+	MissingField                             Code = 40414
+	ChangeStreamsNeedReplicaSet              Code = 40573
+	UnsupportedOpQueryCommand                Code = 352
+	NoReplicationEnabled                     Code = 76
+	DuplicateField                           Code = 40413
+	UnknownField                             Code = 40415
 )
 
 var names = map[Code]string{
+	NoReplicationEnabled:                     "NoReplicationEnabled",
+	UnsupportedOpQueryCommand:                "UnsupportedOpQueryCommand",
 	InternalError:                            "InternalError",
 	BadValue:                                 "BadValue",
 	HostUnreachable:                          "HostUnreachable",

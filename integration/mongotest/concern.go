@@ -1,0 +1,181 @@
+package mongotest
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"botwatch/integration/mongotest/internal/fault"
+	"botwatch/integration/mongotest/internal/value"
+)
+
+// readConcern reads the command's read concern, and waits for the time that it
+// names.
+func (s *Server) readConcern(c *call, h handler) error {
+	spec := c.doc("readConcern")
+	if spec == nil {
+		return nil
+	}
+	level := "local"
+	var after bson.Timestamp
+	for name, v := range value.Elements(spec) {
+		switch name {
+		case "level":
+			level, _ = value.Text(v)
+		case "afterClusterTime":
+			if v.Type != bson.TypeTimestamp {
+				return fault.New(fault.TypeMismatch, "BSON field 'readConcern.afterClusterTime' must be a timestamp")
+			}
+			after.T, after.I = v.Timestamp()
+		case "atClusterTime":
+			return fault.NotOffered("readConcern.atClusterTime")
+		case "provenance":
+		default:
+			return fault.New(fault.UnknownField, "BSON field 'readConcern.%s' is an unknown field.", name)
+		}
+	}
+	switch level {
+	case "local", "available":
+	case "majority", "linearizable":
+		c.majority = true
+	case "snapshot":
+		return fault.NotOffered("readConcern level snapshot")
+	default:
+		return fault.New(fault.FailedToParse, "Either the read concern level or its spelling is unknown: '%s'", level)
+	}
+	if h.flags&reads == 0 && h.flags&writes == 0 && level != "local" {
+		return fault.New(fault.InvalidOptions, "Command %s does not support read concern", c.name)
+	}
+	if s.options.Standalone {
+		return nil
+	}
+	if after.After(s.store.Applied()) {
+		return fault.New(fault.InvalidOptions, "readConcern afterClusterTime value must not be greater than the current clusterTime")
+	}
+	if level == "linearizable" {
+		after = s.store.Applied()
+	}
+	if !c.majority {
+		return nil
+	}
+	return s.committed(c, after)
+}
+
+// committed waits until the majority has what was written up to a time.
+func (s *Server) committed(c *call, at bson.Timestamp) error {
+	for {
+		changed := s.store.Changed()
+		if !at.After(s.store.Committed()) {
+			return nil
+		}
+		_, term, _, turned := s.topology.state()
+		select {
+		case <-changed:
+		case <-turned:
+			if down, now, _, _ := s.topology.state(); down || now != term {
+				return fault.New(fault.InterruptedDueToReplStateChange, "operation was interrupted")
+			}
+		case <-c.ctx.Done():
+			return c.ctx.Err()
+		}
+	}
+}
+
+// writeConcern says what a write waits for.
+type writeConcern struct {
+	w        value.Value // missing for the default, which is majority
+	wtimeout time.Duration
+}
+
+func (c *call) readWriteConcern() error {
+	spec := c.doc("writeConcern")
+	for name, v := range value.Elements(spec) {
+		switch name {
+		case "w":
+			c.concern.w = v
+		case "wtimeout":
+			n, _ := value.Integer(v)
+			c.concern.wtimeout = time.Duration(n) * time.Millisecond
+		case "j", "fsync", "provenance":
+		default:
+			return fault.New(fault.UnknownField, "BSON field 'writeConcern.%s' is an unknown field.", name)
+		}
+	}
+	switch w := c.concern.w; w.Type {
+	case 0, bson.TypeString:
+	default:
+		if n, ok := value.Integer(w); !ok || n < 0 || n > 50 {
+			return fault.New(fault.FailedToParse, "w has to be a non-negative number and not greater than 50")
+		}
+	}
+	return nil
+}
+
+// acknowledge waits for the write concern, and adds its error to the result.
+func (s *Server) acknowledge(c *call, result value.Doc) (value.Doc, error) {
+	var failed *fault.Error
+	switch w := c.concern.w; {
+	case s.options.Standalone:
+		if n, ok := value.Integer(w); ok && n > 1 {
+			return nil, fault.New(fault.BadValue, "cannot use 'w' > 1 when a host is not replicated")
+		}
+		return result, nil
+	case w.Type == bson.TypeString:
+		if text, _ := value.Text(w); text != "majority" {
+			failed = fault.New(fault.UnknownReplWriteConcern, "No write concern mode named '%s' found in replica set configuration", text)
+			break
+		}
+		failed = s.awaitMajority(c)
+	case value.Missing(w):
+		failed = s.awaitMajority(c)
+	default:
+		if n, _ := value.Integer(w); n > 1 {
+			failed = fault.New(fault.UnsatisfiableWriteConcern, "Not enough data-bearing nodes")
+		}
+	}
+	if failed == nil {
+		return result, nil
+	}
+	if failed.Code == fault.MaxTimeMSExpired {
+		return nil, failed
+	}
+	b := value.NewBuilder(nil)
+	for name, v := range value.Elements(result) {
+		b.Append(name, v)
+	}
+	concern := value.NewBuilder(nil)
+	concern.Append("code", value.Int32(int32(failed.Code)))
+	concern.Append("codeName", value.String(failed.Code.Name()))
+	concern.Append("errmsg", value.String(failed.Message))
+	for name, v := range value.Elements(failed.Extra) {
+		concern.Append(name, v)
+	}
+	b.Append("writeConcernError", value.Document(concern.Doc()))
+	return b.Doc(), nil
+}
+
+func (s *Server) awaitMajority(c *call) *fault.Error {
+	at := s.store.Applied()
+	if !at.After(s.store.Committed()) {
+		return nil
+	}
+	waiting := *c
+	if c.concern.wtimeout > 0 {
+		ctx, cancel := context.WithTimeout(c.ctx, c.concern.wtimeout)
+		defer cancel()
+		waiting.ctx = ctx
+	}
+	err := s.committed(&waiting, at)
+	switch {
+	case err == nil:
+		return nil
+	case c.ctx.Err() != nil:
+		return fault.New(fault.MaxTimeMSExpired, "operation exceeded time limit")
+	case waiting.ctx.Err() != nil:
+		e := fault.New(fault.WriteConcernTimeout, "waiting for replication timed out")
+		e.Extra = value.D("errInfo", value.D("wtimeout", true))
+		return e
+	}
+	return fault.Of(err)
+}

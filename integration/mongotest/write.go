@@ -1,0 +1,502 @@
+package mongotest
+
+import (
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"botwatch/integration/mongotest/internal/aggregate"
+	"botwatch/integration/mongotest/internal/collation"
+	"botwatch/integration/mongotest/internal/engine"
+	"botwatch/integration/mongotest/internal/expr"
+	"botwatch/integration/mongotest/internal/fault"
+	"botwatch/integration/mongotest/internal/match"
+	"botwatch/integration/mongotest/internal/project"
+	"botwatch/integration/mongotest/internal/update"
+	"botwatch/integration/mongotest/internal/value"
+)
+
+// maxStatements is how many statements a batch has at most, as hello says.
+const maxStatements = 100_000
+
+// outcome is what one statement of a batch did.
+type outcome struct {
+	n, modified int64
+	upserted    value.Value
+	err         *fault.Error
+}
+
+func (o outcome) doc() value.Doc {
+	return value.D("n", value.Int64(o.n), "m", value.Int64(o.modified), "u", value.Array(present(o.upserted)...))
+}
+
+func present(v value.Value) []value.Value {
+	if value.Missing(v) {
+		return nil
+	}
+	return []value.Value{v}
+}
+
+func recalled(d value.Doc) outcome {
+	var o outcome
+	o.n, _ = value.Integer(value.Get(d, "n"))
+	o.modified, _ = value.Integer(value.Get(d, "m"))
+	for _, v := range value.Items(value.Get(d, "u")) {
+		o.upserted = v
+	}
+	return o
+}
+
+// batch does statements one after the other: all, or up to the first that fails
+// where they are ordered. One that came before is not done again.
+func (s *Server) batch(c *call, n int, ordered bool, do func(i int) outcome) ([]outcome, error) {
+	if n == 0 {
+		return nil, fault.New(fault.InvalidLength, "Write batch sizes must be between 1 and %d. Got 0 operations.", maxStatements)
+	}
+	if n > maxStatements {
+		return nil, fault.New(fault.InvalidLength, "Write batch sizes must be between 1 and %d. Got %d operations.", maxStatements, n)
+	}
+	if err := c.bad(); err != nil {
+		return nil, err
+	}
+	release, err := c.statements()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	outcomes := make([]outcome, 0, n)
+	for i := range n {
+		if d := c.before(i); d != nil {
+			outcomes = append(outcomes, recalled(d))
+			continue
+		}
+		o := s.statement(c, func() outcome { return do(i) })
+		if o.err == nil && c.txn >= 0 {
+			c.after(i, o.doc())
+		}
+		outcomes = append(outcomes, o)
+		if o.err != nil && (ordered || retryable(o.err.Code)) {
+			break
+		}
+	}
+	return outcomes, nil
+}
+
+// statement does one statement, if the server still may.
+func (s *Server) statement(c *call, do func() outcome) outcome {
+	if !s.topology.primary() {
+		return outcome{err: fault.New(fault.NotWritablePrimary, "not primary")}
+	}
+	if c.ctx.Err() != nil {
+		return outcome{err: fault.New(fault.MaxTimeMSExpired, "operation exceeded time limit")}
+	}
+	return do()
+}
+
+// written makes the reply of a batch.
+func written(outcomes []outcome, updates bool) (value.Doc, error) {
+	var n, modified int64
+	errors := value.NewBuilder(nil)
+	upserts := value.NewBuilder(nil)
+	failed, upserted := 0, 0
+	for i, o := range outcomes {
+		n += o.n
+		modified += o.modified
+		if !value.Missing(o.upserted) {
+			upserts.Append(value.Index(upserted), value.Of(value.D("index", i, "_id", o.upserted)))
+			upserted++
+		}
+		if o.err == nil {
+			continue
+		}
+		if retryable(o.err.Code) { // of the command, not of the statement
+			return nil, o.err
+		}
+		errors.Append(value.Index(failed), value.Document(writeError(i, o.err)))
+		failed++
+	}
+	b := value.NewBuilder(nil)
+	b.Append("n", value.Int(n))
+	if updates {
+		b.Append("nModified", value.Int(modified))
+		if upserted > 0 {
+			b.Append("upserted", value.Value{Type: bson.TypeArray, Value: upserts.Doc()})
+		}
+	}
+	if failed > 0 {
+		b.Append("writeErrors", value.Value{Type: bson.TypeArray, Value: errors.Doc()})
+	}
+	return b.Doc(), nil
+}
+
+func writeError(i int, e *fault.Error) value.Doc {
+	b := value.NewBuilder(nil)
+	b.Append("index", value.Int(int64(i)))
+	b.Append("code", value.Int32(int32(e.Code)))
+	for name, v := range value.Elements(e.Extra) {
+		b.Append(name, v)
+	}
+	b.Append("errmsg", value.String(e.Message))
+	return b.Doc()
+}
+
+func outcomeOf(n, modified int64, err error) outcome {
+	if err != nil {
+		return outcome{n: n, modified: modified, err: fault.Of(err)}
+	}
+	return outcome{n: n, modified: modified}
+}
+
+// insert inserts documents.
+func (s *Server) insert(c *call) (value.Doc, error) {
+	coll := c.coll()
+	docs := c.docs("documents")
+	unchecked := c.flag("bypassDocumentValidation", false)
+	outcomes, err := s.batch(c, len(docs), c.flag("ordered", true), func(i int) outcome {
+		return outcomeOf(1, 0, s.store.Insert(c.db, coll, docs[i], unchecked)).unlessFailed()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return written(outcomes, false)
+}
+
+func (o outcome) unlessFailed() outcome {
+	if o.err != nil {
+		o.n, o.modified = 0, 0
+	}
+	return o
+}
+
+var (
+	updateFields = set("q", "u", "c", "upsert", "multi", "collation", "arrayFilters", "hint", "upsertSupplied", "sort")
+	deleteFields = set("q", "limit", "collation", "hint")
+)
+
+// modification is an update of a batch, as it came.
+type modification struct {
+	filter, sort  value.Doc
+	change        value.Value
+	constants     value.Doc
+	arrayFilters  []value.Doc
+	upsert, multi bool
+	hint          value.Value
+	collation     value.Doc
+}
+
+// update updates documents.
+func (s *Server) update(c *call) (value.Doc, error) {
+	coll := c.coll()
+	updates := c.docs("updates")
+	unchecked := c.flag("bypassDocumentValidation", false)
+	env := c.env()
+	outcomes, err := s.batch(c, len(updates), c.flag("ordered", true), func(i int) outcome {
+		m, err := c.modification("updates", updates[i], updateFields, "q", "u", "c")
+		if err != nil {
+			return outcomeOf(0, 0, err)
+		}
+		return s.modify(c, coll, c.db, m, env, unchecked)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return written(outcomes, true)
+}
+
+// modification reads an update: the names of its filter, change and constants
+// differ between the commands.
+func (c *call) modification(list string, d value.Doc, fields map[string]bool, filter, change, constants string) (modification, error) {
+	var m modification
+	for name, v := range value.Elements(d) {
+		if !fields[name] {
+			return m, fault.New(fault.UnknownField, "BSON field '%s.%s.%s' is an unknown field.", c.name, list, name)
+		}
+		switch name {
+		case filter, "sort", "collation", constants:
+			if !value.IsDocument(v) {
+				if value.Nullish(v) {
+					continue
+				}
+				return m, fault.New(fault.TypeMismatch, "BSON field '%s.%s.%s' is the wrong type '%s', expected type 'object'", c.name, list, name, value.TypeName(v.Type))
+			}
+			switch doc := value.Doc(v.Value); name {
+			case filter:
+				m.filter = doc
+			case "sort":
+				if c.version.major < 800 {
+					return m, fault.New(fault.UnknownField, "BSON field '%s.%s.sort' is an unknown field.", c.name, list)
+				}
+				m.sort = doc
+			case "collation":
+				m.collation = doc
+			case constants:
+				m.constants = doc
+			}
+		case change:
+			m.change = v
+		case "arrayFilters":
+			for _, item := range value.Items(v) {
+				if !value.IsDocument(item) {
+					return m, fault.New(fault.TypeMismatch, "BSON field '%s.%s.arrayFilters' must have objects", c.name, list)
+				}
+				m.arrayFilters = append(m.arrayFilters, value.Doc(item.Value))
+			}
+			if m.arrayFilters == nil {
+				m.arrayFilters = []value.Doc{}
+			}
+		case "upsert":
+			m.upsert = value.Truthy(v)
+		case "multi":
+			m.multi = value.Truthy(v)
+		case "hint":
+			m.hint = c.hint(v)
+		}
+	}
+	switch {
+	case m.filter == nil:
+		return m, fault.New(fault.MissingField, "BSON field '%s.%s.%s' is missing but a required field", c.name, list, filter)
+	case value.Missing(m.change):
+		return m, fault.New(fault.MissingField, "BSON field '%s.%s.%s' is missing but a required field", c.name, list, change)
+	case m.multi && m.sort != nil:
+		return m, fault.New(fault.FailedToParse, "Cannot specify sort with multi=true")
+	}
+	return m, c.bad()
+}
+
+// modify does one update.
+func (s *Server) modify(c *call, coll, db string, m modification, env *expr.Env, unchecked bool) outcome {
+	if c.txn >= 0 && m.multi {
+		return outcomeOf(0, 0, fault.New(fault.InvalidOptions, "Cannot use retryable writes with multi-document updates"))
+	}
+	u, err := s.updating(m, env)
+	if err != nil {
+		return outcomeOf(0, 0, err)
+	}
+	u.Unchecked = unchecked
+	done, err := s.store.Update(db, coll, u)
+	o := outcomeOf(done.Matched, done.Modified, err)
+	if err == nil && !value.Missing(done.Upserted) {
+		o.n, o.upserted = 1, done.Upserted
+	}
+	return o
+}
+
+// updating compiles an update.
+func (s *Server) updating(m modification, env *expr.Env) (engine.Updating, error) {
+	inner := *env
+	if m.collation != nil {
+		parsed, err := collation.Parse(m.collation)
+		if err != nil {
+			return engine.Updating{}, err
+		}
+		inner.Collation = parsed
+	}
+	if m.constants != nil {
+		inner.Let = map[string]value.Value{}
+		for name, v := range env.Let {
+			inner.Let[name] = v
+		}
+		for name, v := range value.Elements(m.constants) {
+			inner.Let[name] = v
+		}
+	}
+	f, err := match.Compile(m.filter, &inner)
+	if err != nil {
+		return engine.Updating{}, err
+	}
+	u, err := update.Compile(m.change, m.arrayFilters, &inner)
+	if err != nil {
+		return engine.Updating{}, err
+	}
+	if m.multi && u.IsReplacement() {
+		return engine.Updating{}, fault.New(fault.FailedToParse, "multi update is not supported for replacement-style update")
+	}
+	q := engine.Query{Filter: f, Sort: m.sort, Hint: m.hint, Collated: inner.Collation != nil}
+	up := engine.Updating{Query: q, Update: u, Multi: m.multi, Upsert: m.upsert}
+	if m.sort != nil {
+		if up.Order, err = aggregate.CompileOrder(m.sort, inner.Collation); err != nil {
+			return up, err
+		}
+	}
+	return up, nil
+}
+
+// delete deletes documents.
+func (s *Server) delete(c *call) (value.Doc, error) {
+	coll := c.coll()
+	deletes := c.docs("deletes")
+	env := c.env()
+	outcomes, err := s.batch(c, len(deletes), c.flag("ordered", true), func(i int) outcome {
+		r, err := c.removal("deletes", deletes[i], deleteFields, "q")
+		if err != nil {
+			return outcomeOf(0, 0, err)
+		}
+		return s.remove(c, coll, c.db, r, env)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return written(outcomes, false)
+}
+
+// removal is a deletion of a batch, as it came.
+type removal struct {
+	filter    value.Doc
+	one       bool
+	hint      value.Value
+	collation value.Doc
+}
+
+func (c *call) removal(list string, d value.Doc, fields map[string]bool, filter string) (removal, error) {
+	r := removal{one: fields["multi"]}
+	for name, v := range value.Elements(d) {
+		switch {
+		case !fields[name]:
+			return r, fault.New(fault.UnknownField, "BSON field '%s.%s.%s' is an unknown field.", c.name, list, name)
+		case name == filter && value.IsDocument(v):
+			r.filter = value.Doc(v.Value)
+		case name == "collation" && value.IsDocument(v):
+			r.collation = value.Doc(v.Value)
+		case name == "hint":
+			r.hint = c.hint(v)
+		case name == "multi":
+			r.one = !value.Truthy(v)
+		case name == "limit":
+			n, ok := value.Integer(v)
+			if !ok || n != 0 && n != 1 {
+				return r, fault.New(fault.FailedToParse, "The limit field in delete objects must be 0 or 1. Got %d", n)
+			}
+			r.one = n == 1
+		}
+	}
+	if r.filter == nil {
+		return r, fault.New(fault.MissingField, "BSON field '%s.%s.%s' is missing but a required field", c.name, list, filter)
+	}
+	if fields["limit"] && value.Missing(value.Get(d, "limit")) {
+		return r, fault.New(fault.MissingField, "BSON field '%s.%s.limit' is missing but a required field", c.name, list)
+	}
+	return r, c.bad()
+}
+
+// remove does one deletion.
+func (s *Server) remove(c *call, coll, db string, r removal, env *expr.Env) outcome {
+	if c.txn >= 0 && !r.one {
+		return outcomeOf(0, 0, fault.New(fault.InvalidOptions, "Cannot use retryable writes with limit=0"))
+	}
+	inner := *env
+	if r.collation != nil {
+		parsed, err := collation.Parse(r.collation)
+		if err != nil {
+			return outcomeOf(0, 0, err)
+		}
+		inner.Collation = parsed
+	}
+	f, err := match.Compile(r.filter, &inner)
+	if err != nil {
+		return outcomeOf(0, 0, err)
+	}
+	q := engine.Query{Filter: f, Hint: r.hint, Collated: inner.Collation != nil}
+	done, err := s.store.Delete(db, coll, q, nil, r.one)
+	return outcomeOf(done.Matched, 0, err)
+}
+
+// findAndModify changes or removes one document, and gives it.
+func (s *Server) findAndModify(c *call) (value.Doc, error) {
+	coll := c.coll()
+	env := c.env()
+	m := modification{
+		filter: c.doc("query"), sort: c.doc("sort"), change: value.Get(c.body, "update"), upsert: c.flag("upsert", false),
+		hint: c.hint(value.Get(c.body, "hint")),
+	}
+	if m.filter == nil {
+		m.filter = value.D()
+	}
+	if c.has("arrayFilters") {
+		m.arrayFilters = c.docs("arrayFilters")
+	}
+	remove, after := c.flag("remove", false), c.flag("new", false)
+	fields := c.doc("fields")
+	switch {
+	case remove && !value.Missing(m.change):
+		c.fail(fault.New(fault.FailedToParse, "Cannot specify both an update and remove=true"))
+	case remove && m.upsert:
+		c.fail(fault.New(fault.FailedToParse, "Cannot specify both upsert=true and remove=true"))
+	case remove && after:
+		c.fail(fault.New(fault.FailedToParse, "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document"))
+	case !remove && value.Missing(m.change):
+		c.fail(fault.New(fault.FailedToParse, "Either an update or remove=true must be specified"))
+	}
+	if err := c.bad(); err != nil {
+		return nil, err
+	}
+	release, err := c.statements()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if d := c.before(0); d != nil {
+		return d, nil
+	}
+	if !s.topology.primary() {
+		return nil, fault.New(fault.NotWritablePrimary, "not primary")
+	}
+	result, err := s.changeOne(c, coll, m, remove, after, fields, env)
+	if err == nil {
+		c.after(0, result)
+	}
+	return result, err
+}
+
+func (s *Server) changeOne(c *call, coll string, m modification, remove, after bool, fields value.Doc, env *expr.Env) (value.Doc, error) {
+	filter, err := match.Compile(m.filter, env)
+	if err != nil {
+		return nil, err
+	}
+	projection, err := project.CompileFind(fields, filter, env)
+	if err != nil {
+		return nil, err
+	}
+	var done engine.Changed
+	if remove {
+		q := engine.Query{Filter: filter, Sort: m.sort, Hint: m.hint, Collated: env.Collation != nil}
+		var order engine.Order
+		if m.sort != nil {
+			if order, err = aggregate.CompileOrder(m.sort, env.Collation); err != nil {
+				return nil, err
+			}
+		}
+		done, err = s.store.Delete(c.db, coll, q, order, true)
+	} else {
+		var u engine.Updating
+		if u, err = s.updating(m, env); err != nil {
+			return nil, err
+		}
+		u.Unchecked = c.flag("bypassDocumentValidation", false)
+		done, err = s.store.Update(c.db, coll, u)
+	}
+	if err != nil {
+		return nil, err
+	}
+	last := value.NewBuilder(nil)
+	n := done.Matched
+	if !value.Missing(done.Upserted) {
+		n = 1
+	}
+	last.Append("n", value.Int(n))
+	if !remove {
+		last.Append("updatedExisting", value.Bool(done.Matched > 0))
+		last.Append("upserted", done.Upserted)
+	}
+	given := done.Before
+	if after {
+		given = done.After
+	}
+	result := value.Null()
+	if given != nil {
+		if projection != nil {
+			if given, err = projection.Apply(given); err != nil {
+				return nil, err
+			}
+		}
+		result = value.Document(given)
+	}
+	return ok("lastErrorObject", last.Doc(), "value", result), nil
+}
