@@ -68,7 +68,7 @@ func (s *Server) find(c *call) (value.Doc, error) {
 	if err := c.bad(); err != nil {
 		return nil, err
 	}
-	projection, err := project.CompileFind(c.doc("projection"), q.Filter, env)
+	projection, err := projection(c.doc("projection"), q.Filter, env)
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +133,14 @@ func (s *skipped) Next() (value.Doc, bool, error) {
 		s.left--
 	}
 	return s.Iterator.Next()
+}
+
+// projection compiles a projection; nil for none.
+func projection(spec value.Doc, filter *match.Filter, env *expr.Env) (*project.Projection, error) {
+	if len(spec) <= 5 {
+		return nil, nil
+	}
+	return project.CompileFind(spec, filter, env)
 }
 
 type projected struct {
@@ -323,7 +331,10 @@ func (s *Server) sourceOf(c *call, cur *cursor, coll string, named bool, p *aggr
 	if !named {
 		return nil, fault.New(fault.InvalidNamespace, "{aggregate: 1} is not valid for this pipeline; a collection is required")
 	}
-	q := c.query(p.Leading(), env)
+	q := c.query(nil, env)
+	if leading := p.Leading(); leading != nil {
+		q.Filter = leading
+	}
 	if err := c.bad(); err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"botwatch/integration/mongotest/internal/expr"
 	"botwatch/integration/mongotest/internal/fault"
 	"botwatch/integration/mongotest/internal/match"
-	"botwatch/integration/mongotest/internal/project"
 	"botwatch/integration/mongotest/internal/update"
 	"botwatch/integration/mongotest/internal/value"
 )
@@ -450,7 +449,7 @@ func (s *Server) changeOne(c *call, coll string, m modification, remove, after b
 	if err != nil {
 		return nil, err
 	}
-	projection, err := project.CompileFind(fields, filter, env)
+	projection, err := projection(fields, filter, env)
 	if err != nil {
 		return nil, err
 	}
