@@ -3,12 +3,12 @@
 package expr
 
 import (
-	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"botwatch/integration/mongotest/internal/collation"
+	"botwatch/integration/mongotest/internal/fault"
 	"botwatch/integration/mongotest/internal/value"
 )
 
@@ -25,43 +25,153 @@ type Env struct {
 	Collation *collation.Collation
 }
 
-// Expr is a compiled expression. It may be used concurrently.
-type Expr struct{}
+// Expr is a compiled expression. It may be used concurrently, as long as Env.Let
+// stays as it is.
+type Expr struct {
+	root  node
+	env   *Env
+	slots int
+}
+
+// node is a part of an expression.
+type node interface {
+	eval(s *scope) (value.Value, error)
+}
+
+// scope is what one evaluation has.
+type scope struct {
+	root  value.Doc
+	env   *Env
+	vars  map[string]value.Value
+	slots []value.Value // variables that the expression itself binds
+}
 
 // Compile compiles an expression. Operators that no server knows are 168
 // (InvalidPipelineOperator).
-func Compile(v value.Value, env *Env) (*Expr, error) { return nil, errors.New("not yet") }
+func Compile(v value.Value, env *Env) (*Expr, error) {
+	if env == nil {
+		env = &Env{}
+	}
+	c := &compiler{env: env, current: -1}
+	root, err := c.compile(v)
+	if err != nil {
+		return nil, err
+	}
+	return &Expr{root, env, c.slots}, nil
+}
 
 // Eval gives the expression's value for a document; the missing value where
 // there is none.
-func (e *Expr) Eval(root value.Doc) (value.Value, error) { return value.Value{}, nil }
+func (e *Expr) Eval(root value.Doc) (value.Value, error) { return e.EvalIn(root, nil) }
 
 // EvalIn is Eval with values for the variables of Env.Let: those in vars come
 // first.
 func (e *Expr) EvalIn(root value.Doc, vars map[string]value.Value) (value.Value, error) {
-	return value.Value{}, nil
+	if v, ok := e.Constant(); ok {
+		return v, nil
+	}
+	s := &scope{root: root, env: e.env, vars: vars}
+	if e.slots > 0 {
+		s.slots = make([]value.Value, e.slots)
+	}
+	return e.root.eval(s)
 }
 
-// Constant gives the expression's value, where it depends on no document and no
-// variable.
-func (e *Expr) Constant() (v value.Value, ok bool) { return value.Value{}, false }
+// Constant gives the expression's value, where it is written out and depends on
+// nothing.
+func (e *Expr) Constant() (v value.Value, ok bool) {
+	c, ok := e.root.(constant)
+	return value.Value(c), ok
+}
 
-// Add adds two numbers as $add does: the wider type of the two, int to long to
-// double where the sum does not fit. Decimals stay decimals.
-func Add(a, b value.Value) value.Value { return a }
+// MaxSize bounds what one expression may build, so that a hostile one does not
+// take all memory.
+const MaxSize = 64 << 20
 
-// Multiply multiplies two numbers as $multiply does; types are as in Add.
-func Multiply(a, b value.Value) value.Value { return a }
+func checkSize(n int) error {
+	if n > MaxSize {
+		return fault.New(146, "an expression's value takes more than %d bytes", MaxSize)
+	}
+	return nil
+}
 
-// Sum adds up values as $sum and $avg do: what is no number does not count. The
-// zero Sum is the sum of nothing.
-type Sum struct{}
+type constant value.Value
 
-// Add takes a value.
-func (s *Sum) Add(v value.Value) {}
+func (n constant) eval(*scope) (value.Value, error) { return value.Value(n), nil }
 
-// Value gives the sum; 0 (int) of nothing.
-func (s *Sum) Value() value.Value { return value.Int32(0) }
+// object makes a document; fields whose values are missing stay out.
+type object struct {
+	names []string
+	nodes []node
+}
 
-// Average gives the mean of what was added; null of nothing.
-func (s *Sum) Average() value.Value { return value.Null() }
+func (n *object) eval(s *scope) (value.Value, error) {
+	b := value.NewBuilder(nil)
+	for i, part := range n.nodes {
+		v, err := part.eval(s)
+		if err != nil {
+			return v, err
+		}
+		b.Append(n.names[i], v)
+		if err := checkSize(b.Len()); err != nil {
+			return value.Value{}, err
+		}
+	}
+	return value.Document(b.Doc()), nil
+}
+
+// list makes an array; what is missing is null in it.
+type list []node
+
+func (n list) eval(s *scope) (value.Value, error) {
+	items, err := evalAll(s, n)
+	if err != nil {
+		return value.Value{}, err
+	}
+	return array(items)
+}
+
+// array makes an array of values, null where one is missing.
+func array(items []value.Value) (value.Value, error) {
+	b := value.NewBuilder(nil)
+	for i, item := range items {
+		if item.Type == 0 {
+			item = value.Null()
+		}
+		b.Append(value.Index(i), item)
+		if err := checkSize(b.Len()); err != nil {
+			return value.Value{}, err
+		}
+	}
+	return value.Value{Type: bson.TypeArray, Value: b.Doc()}, nil
+}
+
+func evalAll(s *scope, nodes []node) ([]value.Value, error) {
+	items := make([]value.Value, len(nodes))
+	for i, n := range nodes {
+		v, err := n.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		items[i] = v
+	}
+	return items, nil
+}
+
+// call evaluates all arguments, then calls.
+type call struct {
+	name string
+	args []node
+	f    function
+}
+
+// function is an operator of evaluated arguments.
+type function func(s *scope, name string, args []value.Value) (value.Value, error)
+
+func (n *call) eval(s *scope) (value.Value, error) {
+	args, err := evalAll(s, n.args)
+	if err != nil {
+		return value.Value{}, err
+	}
+	return n.f(s, n.name, args)
+}
