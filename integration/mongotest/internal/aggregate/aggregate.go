@@ -116,6 +116,12 @@ type compiler struct {
 	outputName string
 }
 
+// offered has the stages that compile knows.
+var offered = []string{
+	"$addFields", "$count", "$documents", "$group", "$limit", "$lookup", "$match", "$merge", "$out", "$project", "$replaceRoot",
+	"$replaceWith", "$sample", "$set", "$skip", "$sort", "$sortByCount", "$unset", "$unwind",
+}
+
 // notOffered has the stages that servers know and mongotest does not.
 var notOffered = []string{
 	"$bucket", "$bucketAuto", "$currentOp", "$densify", "$facet", "$fill", "$geoNear", "$graphLookup", "$listSampledQueries",
@@ -168,7 +174,11 @@ func (c *compiler) compile(name string, v value.Value) (stage, error) {
 	if slices.Contains(notOffered, name) {
 		return nil, fault.NotOffered("the stage %s here", name)
 	}
-	return nil, fault.New(40324, "unrecognized pipeline stage name: '%s'", name)
+	return nil, unrecognized(name)
+}
+
+func unrecognized(name string) error {
+	return fault.New(40324, "unrecognized pipeline stage name: '%s'", name)
 }
 
 // Leading gives the query of the first stage, if that is $match; else nil. What

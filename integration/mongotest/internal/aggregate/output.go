@@ -163,7 +163,9 @@ func (m *Merge) check() error {
 		}
 		return nil
 	}
-	_, err := m.compile(value.D())
+	env, values := withLet(m.env, m.let)
+	values["new"] = value.Value{}
+	_, err := update.Compile(m.pipeline, nil, env.Env)
 	return err
 }
 
@@ -171,9 +173,7 @@ func (m *Merge) check() error {
 // written unless let has another.
 func (m *Merge) compile(doc value.Doc) (*update.Update, error) {
 	env, values := withLet(m.env, m.let)
-	if _, ok := values["new"]; !ok || m.let == nil {
-		values["new"] = value.Document(doc)
-	}
+	values["new"] = value.Document(doc)
 	if err := bind(values, m.let, doc); err != nil {
 		return nil, err
 	}

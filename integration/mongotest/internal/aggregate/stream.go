@@ -1,12 +1,15 @@
 package aggregate
 
 import (
+	"slices"
+
 	"botwatch/integration/mongotest/internal/fault"
 	"botwatch/integration/mongotest/internal/value"
 )
 
 // CheckStream says what is wrong with the stages after $changeStream: one that
-// may not stand there (20, IllegalOperation), or a $changeStreamSplitLargeEvent
+// may not stand there (20, IllegalOperation, or 40324 where no
+// server knows it), or a $changeStreamSplitLargeEvent
 // that is not the last (7182802).
 func CheckStream(stages []value.Doc) error {
 	for i, doc := range stages {
@@ -23,6 +26,9 @@ func CheckStream(stages []value.Doc) error {
 		case "$changeStream":
 			return fault.New(40602, "$changeStream is only valid as the first stage in a pipeline")
 		default:
+			if !slices.Contains(offered, name) && !slices.Contains(notOffered, name) {
+				return unrecognized(name)
+			}
 			return fault.New(fault.IllegalOperation, "%s is not permitted in a $changeStream pipeline", name)
 		}
 	}
