@@ -82,8 +82,8 @@ func (d *Deployment) Scope(f *File, t *Test) (Reason, error) { return scope(f, t
 // Run runs one test that is in scope and gives why it failed.
 func (d *Deployment) Run(ctx context.Context, f *File, t *Test) (err error) {
 	run := &run{deployment: d, entities: newEntities(d.uri), points: map[string]bool{}}
-	defer func() { err = errors.Join(err, run.clean(ctx)) }()
-	ctx, cancel := context.WithTimeout(ctx, testLimit)
+	defer func() { err = errors.Join(err, run.clean(ctx, f.InitialData)) }()
+	ctx, cancel := withLimit(ctx, testLimit)
 	defer cancel()
 	for _, data := range f.InitialData {
 		if err := d.setUp(ctx, data); err != nil {
@@ -113,6 +113,21 @@ func (d *Deployment) Run(ctx context.Context, f *File, t *Test) (err error) {
 		}
 	}
 	return nil
+}
+
+// errLimit is why a test is cancelled that takes too long.
+var errLimit = errors.New("the test takes too long")
+
+// withLimit gives a context that ends after a time, without a deadline that the
+// driver would see: with one it retries as often as there is time, and sends
+// maxTimeMS.
+func withLimit(ctx context.Context, limit time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(limit, func() { cancel(errLimit) })
+	return ctx, func() {
+		timer.Stop()
+		cancel(nil)
+	}
 }
 
 // setUp makes a collection what it is before a test.
@@ -186,8 +201,8 @@ func (r *run) execute(ctx context.Context, o Operation) error {
 		return r.special(ctx, o)
 	}
 	got, err := r.call(ctx, o)
-	if late := ctx.Err(); late != nil {
-		return fmt.Errorf("the time limit of the test: %w", errors.Join(err, late))
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
 	}
 	m := r.entities.matcher()
 	switch u := (unknown{}); {
@@ -297,9 +312,23 @@ func (r *run) pointsOff(ctx context.Context) error {
 	return nil
 }
 
-// clean leaves nothing of the test behind, whatever became of it.
-func (r *run) clean(ctx context.Context) error {
+// clean leaves nothing of the test behind, whatever became of it: there are
+// files that insert what other files have left in the same collection.
+func (r *run) clean(ctx context.Context, initial []CollectionData) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanLimit)
 	defer cancel()
-	return errors.Join(r.pointsOff(ctx), r.entities.close(ctx))
+	used := map[[2]string]bool{}
+	for _, data := range initial {
+		used[[2]string{data.Database, data.Collection}] = true
+	}
+	for _, entity := range r.entities.named {
+		if c, ok := entity.(*mongo.Collection); ok {
+			used[[2]string{c.Database().Name(), c.Name()}] = true
+		}
+	}
+	err := errors.Join(r.pointsOff(ctx), r.entities.close(ctx))
+	for name := range used {
+		err = errors.Join(err, r.deployment.internal.Database(name[0]).Collection(name[1]).Drop(ctx))
+	}
+	return err
 }

@@ -1,6 +1,10 @@
 package scenarios_test
 
-import "testing"
+import (
+	"testing"
+
+	"botwatch/integration/mongotest"
+)
 
 // versions are those that mongotest offers.
 var versions = []string{"6.0", "7.0", "8.0"}
@@ -8,6 +12,5 @@ var versions = []string{"6.0", "7.0", "8.0"}
 // start gives the connection string of a server of ours, which ends with t.
 func start(t testing.TB, version string) string {
 	t.Helper()
-	t.Skipf("no mongotest %s yet", version)
-	return ""
+	return mongotest.Start(t, mongotest.Options{Version: version, ReplicaSet: "rs0"}).URI()
 }
