@@ -10,7 +10,6 @@ import (
 // What the tests of the matcher and of requirements see of the package.
 var (
 	Same         = same
-	Scope        = scope
 	Unmet        = unmet
 	ParseVersion = parseVersion
 	WithOptions  = withOptions

@@ -115,7 +115,7 @@ var own = []struct{ description, operations, rest, why string }{
 func TestRunner(t *testing.T) {
 	uri := os.Getenv("BOTWATCH_TEST_MONGODB_URI")
 	if uri == "" {
-		uri = start(t, versions[len(versions)-1])
+		uri = server{}.start(t)
 	}
 	d, err := scenarios.Connect(t.Context(), uri)
 	if err != nil {

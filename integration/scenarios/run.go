@@ -76,9 +76,6 @@ func (d *Deployment) learn(ctx context.Context, opts *options.ClientOptions) err
 	return nil
 }
 
-// Scope tells whether a test can run here, and why not.
-func (d *Deployment) Scope(f *File, t *Test) (Reason, error) { return scope(f, t, d.Facts) }
-
 // Run runs one test that is in scope and gives why it failed.
 func (d *Deployment) Run(ctx context.Context, f *File, t *Test) (err error) {
 	run := &run{deployment: d, entities: newEntities(d.uri), points: map[string]bool{}}

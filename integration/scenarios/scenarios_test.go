@@ -41,15 +41,15 @@ func TestScenarios(t *testing.T) {
 		t.Log("\n" + table)
 	})
 	if uri := os.Getenv("BOTWATCH_TEST_MONGODB_URI"); uri != "" {
-		t.Run("given", func(t *testing.T) { runAll(t, tally, "given", []string{uri}, files) })
+		runAll(t, tally, server{name: "given"}, []string{uri}, files)
 	} else {
-		for _, version := range versions {
-			t.Run(version, func(t *testing.T) {
+		for _, s := range ours {
+			t.Run(s.name, func(t *testing.T) {
 				var uris []string
 				for range servers {
-					uris = append(uris, start(t, version))
+					uris = append(uris, s.start(t))
 				}
-				runAll(t, tally, version, uris, files)
+				runAll(t, tally, s, uris, files)
 			})
 		}
 		for _, name := range tally.LeftOut("change-streams") {
@@ -71,7 +71,7 @@ var newer = []string{
 
 // runAll runs all files against one deployment, or against several that are
 // alike, each of which runs one test at a time.
-func runAll(t *testing.T, tally *scenarios.Tally, target string, uris []string, files []*scenarios.File) {
+func runAll(t *testing.T, tally *scenarios.Tally, s server, uris []string, files []*scenarios.File) {
 	queue := make(chan *scenarios.File)
 	var wg sync.WaitGroup
 	for _, uri := range uris {
@@ -82,7 +82,7 @@ func runAll(t *testing.T, tally *scenarios.Tally, target string, uris []string, 
 		wg.Go(func() {
 			defer disconnect(t, d)
 			for f := range queue {
-				t.Run(f.Folder+"/"+f.Name, func(t *testing.T) { runFile(t, tally, target, d, f) })
+				t.Run(f.Folder+"/"+f.Name, func(t *testing.T) { runFile(t, tally, s, d, f) })
 			}
 		})
 	}
@@ -101,20 +101,25 @@ func disconnect(t *testing.T, d *scenarios.Deployment) {
 	}
 }
 
-func runFile(t *testing.T, tally *scenarios.Tally, target string, d *scenarios.Deployment, f *scenarios.File) {
+func runFile(t *testing.T, tally *scenarios.Tally, s server, d *scenarios.Deployment, f *scenarios.File) {
 	for _, test := range f.Tests {
+		if runs, err := s.runs(d.Facts, f, &test); err != nil {
+			t.Fatal(err)
+		} else if !runs {
+			continue
+		}
 		t.Run(test.Description, func(t *testing.T) {
-			reason, err := d.Scope(f, &test)
+			reason, err := scenarios.Scope(f, &test, d.Facts)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if reason != scenarios.InScope {
-				tally.Out(target, f, reason)
+				tally.Out(s.name, f, reason)
 				t.Skip("out of scope: ", reason)
 			}
 			err = d.Run(t.Context(), f, &test)
 			name := scenarios.Name(f, &test)
-			switch asKnown := tally.Ran(target, f, &test, err); {
+			switch asKnown := tally.Ran(s.name, f, &test, err); {
 			case !asKnown && err != nil:
 				t.Error(err)
 			case !asKnown:

@@ -16,6 +16,7 @@ const (
 	MapReduce            // the mapReduce command
 	DriverMethod         // a method that the Go driver has not
 	DriverOption         // an option that the Go driver has not
+	DriverRetry          // a retry that the Go driver does not make: of a handshake
 	Skipped              // the file itself says that the test is to be skipped
 )
 
@@ -29,6 +30,7 @@ var reasonNames = [...]string{
 	MapReduce:     "mapReduce",
 	DriverMethod:  "method not in the Go driver",
 	DriverOption:  "option not in the Go driver",
+	DriverRetry:   "retry not in the Go driver",
 	Skipped:       "skipped by the file",
 }
 
@@ -49,8 +51,13 @@ var missingOptions = map[string]Reason{
 	"estimatedDocumentCount.maxTimeMS": DriverOption, // version 2 of the driver has contexts for it
 }
 
-// scope tells why a test is not run against a deployment with these facts.
-func scope(f *File, t *Test, facts Facts) (Reason, error) {
+// handshakes is the name of the files about operations whose connection breaks
+// while it is made, for servers with authentication.
+const handshakes = "handshakeError.json"
+
+// Scope tells whether a test can run against a deployment with these facts, and
+// why not.
+func Scope(f *File, t *Test, facts Facts) (Reason, error) {
 	if t.SkipReason != "" {
 		return Skipped, nil
 	}
@@ -58,6 +65,9 @@ func scope(f *File, t *Test, facts Facts) (Reason, error) {
 		if reason, err := unmet(requirements, facts); reason != InScope || err != nil {
 			return reason, err
 		}
+	}
+	if f.Name == handshakes {
+		return DriverRetry, nil
 	}
 	for _, o := range t.Operations {
 		if reason := missing[o.Name]; reason != InScope {
