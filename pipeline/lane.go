@@ -80,7 +80,9 @@ func (l *lane) judge(it *item) (w work, needed bool) {
 		return w, false // gone again: its delete follows
 	}
 	w.prediction, w.fault = l.classify(c)
-	l.p.fault.add(w.fault != nil)
+	if w.fault == nil || !it.known {
+		l.p.fault.add(w.fault != nil)
+	}
 	c.Doc = nil // from here on only its prediction is needed
 	return w, true
 }

@@ -12,6 +12,7 @@ type item struct {
 	change  store.Change
 	via     string
 	rescore bool      // a scan that also rewrites what is too old
+	known   bool      // it has a dead letter: another fault of it is no news
 	tickets []*ticket // of this change and of those that it superseded
 }
 
@@ -109,7 +110,7 @@ func (q *queue) push(ctx context.Context, it *item, share float64) error {
 func (q *queue) merge(old, it *item) {
 	q.bytes -= old.size()
 	if it.change.Seq >= old.change.Seq {
-		old.change, old.via = it.change, it.via
+		old.change, old.via, old.known = it.change, it.via, it.known
 	}
 	old.rescore = old.rescore || it.rescore
 	old.tickets = append(old.tickets, it.tickets...)

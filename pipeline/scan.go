@@ -81,6 +81,7 @@ type scanRun struct {
 	s      Scan
 	cursor store.Cursor
 	pace   pace
+	faulty map[store.ID]bool // of the batch at hand, those with a dead letter
 }
 
 func (r *scanRun) save() {
@@ -157,7 +158,7 @@ func (r *scanRun) accounts(ctx context.Context) error {
 }
 
 func (r *scanRun) item(c store.Change) *item {
-	return &item{change: c, via: viaScan, rescore: r.s.Rescore}
+	return &item{change: c, via: viaScan, rescore: r.s.Rescore, known: r.faulty[c.ID]}
 }
 
 // settle waits until all that was enqueued is durable.
@@ -185,9 +186,13 @@ func (r *scanRun) needed(ctx context.Context, batch *store.Batch) error {
 		return fmt.Errorf("look up stamps: %w", err)
 	}
 	var want []store.ID
+	r.faulty = make(map[store.ID]bool)
 	for i := range stamps {
 		if r.p.outdated(&stamps[i], batch.Changes[i].CrawledAt) {
 			want = append(want, ids[i])
+		}
+		if stamps[i].Faulty {
+			r.faulty[ids[i]] = true
 		}
 	}
 	batch.Changes = nil
@@ -284,7 +289,10 @@ func (r *scanRun) walk(ctx context.Context, each func(gone *store.Batch, looked 
 // Reread fetches accounts by id and sees them through again, whatever is
 // stored; it returns once that is durable.
 func (p *Pipeline) Reread(ctx context.Context, ids []store.ID) error {
-	r := &scanRun{p: p}
+	r := &scanRun{p: p, faulty: make(map[store.ID]bool, len(ids))}
+	for _, id := range ids {
+		r.faulty[id] = true
+	}
 	t := newTracker(Mark{})
 	for len(ids) > 0 {
 		n := min(len(ids), walkSize)
