@@ -510,6 +510,39 @@ func TestBounds(t *testing.T) {
 	})
 }
 
+func TestBoundInBytes(t *testing.T) {
+	rule(t, "accounts that grow while they wait stop the reading", func(t *testing.T) {
+		const most = 256 << 10
+		s := newStore()
+		b := start(t, s, func(o *pipeline.Options) { o.QueueBytes, o.BatchItems = most, 8 })
+		release := make(chan struct{})
+		s.SetFaults(memory.Faults{Call: func(c memory.Call) (f memory.Fault) {
+			if c.Op == memory.OpWrite {
+				f.Stall = release
+			}
+			return f
+		}})
+		for i := range 100 {
+			b.put(i, fixture.Doc(10, 2, false))
+		}
+		time.Sleep(10 * time.Second)
+		for i := 20; i < 100; i++ { // none of those in flight
+			b.put(i, fixture.Doc(10, 200, false))
+		}
+		time.Sleep(10 * time.Second)
+		if items, bytes, _ := b.p.Load(); bytes > most {
+			t.Errorf("%d accounts wait, of %d bytes; want at most %d", items, bytes, most)
+		}
+		close(release)
+		settle()
+		for i := 20; i < 100; i++ {
+			if p := b.stored(i); p == nil || p.Basis.Tweets != 200 {
+				t.Fatalf("account %d: %+v", i, p)
+			}
+		}
+	})
+}
+
 func TestHistoryIsBounded(t *testing.T) {
 	var stamp store.Stamp
 	p := &store.Prediction{}
