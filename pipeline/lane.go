@@ -240,7 +240,7 @@ func (l *lane) decide(w *work, stamp *store.Stamp, now time.Time) (store.Write, 
 	}
 	p.Stale = l.p.o.StaleAfter > 0 && now.Sub(p.Source.CrawledAt.Time()) > l.p.o.StaleAfter
 	if l.unchanged(p, stamp) && !l.due(it, p, stamp, now) {
-		if it.via == viaStream && stamp.Version.Less(version) {
+		if it.event && stamp.Version.Less(version) {
 			out.Kind, out.Prediction = store.Touch, nil
 			return out, true
 		}

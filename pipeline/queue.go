@@ -12,6 +12,7 @@ type item struct {
 	change  store.Change
 	via     string
 	rescore bool      // a scan that also rewrites what is too old
+	event   bool      // the stream told of it: what is stored must not stay at an older version
 	known   bool      // it has a dead letter: another fault of it is no news
 	tickets []*ticket // of this change and of those that it superseded
 }
@@ -118,7 +119,7 @@ func (q *queue) merge(old, it *item) {
 	if it.replaces(old) {
 		old.change, old.via, old.known = it.change, it.via, it.known
 	}
-	old.rescore = old.rescore || it.rescore
+	old.rescore, old.event = old.rescore || it.rescore, old.event || it.event
 	old.tickets = append(old.tickets, it.tickets...)
 	q.bytes += old.size()
 }
