@@ -476,6 +476,36 @@ func TestScan(t *testing.T) {
 			t.Errorf("confirmed: %+v", c)
 		}
 	})
+	rule(t, "accounts that vanish once the orphans are counted are held back, too", func(t *testing.T) {
+		s := newStore()
+		b := start(t, s, nil)
+		for i := range 1200 {
+			b.put(i, fixture.Doc(10, 3, false))
+		}
+		settle()
+		b.stop()
+		b.ctx, b.stop = context.WithCancel(context.Background())
+		defer b.stop()
+		b.remove(0)
+		var fetches atomic.Int32
+		never := make(chan struct{})
+		c := s.Connect()
+		c.SetFaults(memory.Faults{Call: func(c memory.Call) (f memory.Fault) {
+			switch {
+			case c.Op == memory.OpStreamNext: // the scan alone is to see it
+				f.Stall = never
+			case c.Op == memory.OpFetch && fetches.Add(1) == 4: // the first of the second walk
+				for i := 1; i < 1200; i++ {
+					b.remove(i)
+				}
+			}
+			return f
+		}})
+		n := start(t, c, func(o *pipeline.Options) { o.Epoch = 2 })
+		if c := n.scan(pipeline.Scan{Keys: true}); c.Held == 0 || c.Removed > 240 {
+			t.Errorf("%d removed, %d held back of 1200", c.Removed, c.Held)
+		}
+	})
 	rule(t, "goes on from a saved cursor", func(t *testing.T) {
 		s := newStore()
 		for i := range 500 {

@@ -227,24 +227,37 @@ func (r *scanRun) orphans(ctx context.Context) error {
 	}
 	killpoint.At("before-orphans")
 	r.cursor.Held = 0
-	if gone == 0 {
-		return nil
-	}
-	if gone > removalsMin && float64(gone) > removalsShare*float64(total) && !r.s.ConfirmRemovals {
-		r.cursor.Held = gone
-		r.p.o.Log.WithField("orphans", gone).WithField("predictions", total).
-			Warn("so many predictions have no account any more that none of them is removed; `botwatch backfill --confirm-removals` does it")
+	if gone == 0 || r.held(gone, total) {
 		return nil
 	}
 	t := newTracker(Mark{})
+	removed := int64(0)
 	err = r.walk(ctx, func(batch *store.Batch, _ int) error {
-		r.cursor.Removed += int64(len(batch.Changes))
+		n := int64(len(batch.Changes))
+		if removed += n; r.held(removed, total) { // the accounts vanished since they were counted
+			return errHeld
+		}
+		r.cursor.Removed += n
 		return r.p.enqueue(ctx, t, batch, scanShare, r.item)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errHeld) {
 		return err
 	}
 	return r.settle(ctx, t)
+}
+
+// errHeld ends a walk at the mass-removal guard.
+var errHeld = errors.New("a mass removal is held back")
+
+// held says whether the guard keeps so many orphans of a total of predictions.
+func (r *scanRun) held(gone, total int64) bool {
+	if gone <= removalsMin || float64(gone) <= removalsShare*float64(total) || r.s.ConfirmRemovals {
+		return false
+	}
+	r.cursor.Held = gone
+	r.p.o.Log.WithField("orphans", gone).WithField("predictions", total).
+		Warn("so many predictions have no account any more that they are not removed; `botwatch backfill --confirm-removals` does it")
+	return true
 }
 
 // walk gives the predictions whose account is gone to each, batch by batch, as
