@@ -426,6 +426,40 @@ func TestScan(t *testing.T) {
 			}
 		}
 	})
+	rule(t, "reads on where the source answers for some of the accounts alone", func(t *testing.T) {
+		s := newStore()
+		for i := range 50 {
+			_ = s.PutAccounts(t.Context(), []store.Account{{ID: store.IntID(int64(i)), Doc: fixture.Doc(10, 3, i == 7)}})
+		}
+		c := s.Connect()
+		c.SetFaults(memory.Faults{Batch: func(c memory.Call) (f memory.Shape) {
+			if c.Op == memory.OpFetch {
+				f.Max = 3
+			}
+			return f
+		}})
+		b := start(t, c, nil)
+		var saved store.Cursor
+		cursor := b.scan(pipeline.Scan{Keys: true, Save: func(c store.Cursor) { saved = c }})
+		if cursor.Seen != 50 || saved.Phase != "orphans" {
+			t.Errorf("cursor %+v, saved %+v", cursor, saved)
+		}
+		for i := range 50 {
+			if b.stored(i) == nil {
+				t.Fatalf("account %d has no prediction", i)
+			}
+		}
+		if err := b.p.Reread(b.ctx, []store.ID{store.IntID(1), store.IntID(2), store.IntID(3), store.IntID(4), store.IntID(7)}); err != nil {
+			t.Fatal(err)
+		}
+		if l := b.letters(); len(l) != 1 || l[0].Attempts != 2 {
+			t.Errorf("letters %+v; want one of two attempts", l)
+		}
+		b.remove(49)
+		if b.scan(pipeline.Scan{Keys: true}); b.stored(49) != nil {
+			t.Error("an orphan stays")
+		}
+	})
 	rule(t, "another model rewrites all and history says so", func(t *testing.T) {
 		s := newStore()
 		b := start(t, s, nil)

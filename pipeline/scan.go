@@ -126,6 +126,7 @@ func (r *scanRun) accounts(ctx context.Context) error {
 	}
 	defer feed.Close()
 	t := newTracker(Mark{Position: r.cursor.Position})
+	before := r.cursor.Position
 	for {
 		batch, err := feed.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -136,7 +137,7 @@ func (r *scanRun) accounts(ctx context.Context) error {
 		}
 		seen := len(batch.Changes)
 		if r.s.Keys {
-			if err := r.needed(ctx, &batch); err != nil {
+			if err := r.needed(ctx, t, &batch, before); err != nil {
 				return err
 			}
 		}
@@ -144,6 +145,7 @@ func (r *scanRun) accounts(ctx context.Context) error {
 		if err := r.p.enqueue(ctx, t, &batch, scanShare, r.item); err != nil {
 			return err
 		}
+		before = batch.After
 		r.p.stats.Scanned.Add(int64(seen))
 		r.cursor.Seen += int64(seen)
 		if low, moved := t.low(); moved {
@@ -174,9 +176,9 @@ func (r *scanRun) settle(ctx context.Context, t *tracker) error {
 	return nil
 }
 
-// needed keeps of a batch of keys the accounts that must be read, and reads
-// them.
-func (r *scanRun) needed(ctx context.Context, batch *store.Batch) error {
+// needed reads the accounts of a batch of keys that must be read, and enqueues
+// them in batches that leave the mark where it was before. It empties the batch.
+func (r *scanRun) needed(ctx context.Context, t *tracker, batch *store.Batch, before store.Position) error {
 	ids := make([]store.ID, len(batch.Changes))
 	for i := range batch.Changes {
 		ids[i] = batch.Changes[i].ID
@@ -196,12 +198,26 @@ func (r *scanRun) needed(ctx context.Context, batch *store.Batch) error {
 		}
 	}
 	batch.Changes = nil
-	if len(want) == 0 {
-		return nil
-	}
-	batch.Changes, err = r.p.o.Source.Fetch(ctx, want, store.ScanDocs)
-	if err != nil {
-		return fmt.Errorf("read accounts: %w", err)
+	return r.p.fetch(ctx, want, store.ScanDocs, func(changes []store.Change) error {
+		return r.p.enqueue(ctx, t, &store.Batch{Changes: changes, After: before}, scanShare, r.item)
+	})
+}
+
+// fetch reads accounts by id and gives them to each, as many at a time as the
+// source answers.
+func (p *Pipeline) fetch(ctx context.Context, ids []store.ID, mode store.ScanMode, each func([]store.Change) error) error {
+	for len(ids) > 0 {
+		changes, err := p.o.Source.Fetch(ctx, ids[:min(len(ids), walkSize)], mode)
+		if err == nil && len(changes) == 0 {
+			err = errors.New("the source answers for none of them")
+		}
+		if err != nil {
+			return fmt.Errorf("read accounts: %w", err)
+		}
+		ids = ids[len(changes):]
+		if err := each(changes); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -276,15 +292,17 @@ func (r *scanRun) walk(ctx context.Context, each func(gone *store.Batch, looked 
 		for i := range stamps {
 			ids[i] = stamps[i].ID
 		}
-		changes, err := r.p.o.Source.Fetch(ctx, ids, store.ScanKeys)
-		if err != nil {
-			return fmt.Errorf("look for accounts: %w", err)
-		}
 		batch := store.Batch{After: next}
-		for _, c := range changes {
-			if c.Op == store.OpDelete {
-				batch.Changes = append(batch.Changes, c)
+		err = r.p.fetch(ctx, ids, store.ScanKeys, func(changes []store.Change) error {
+			for _, c := range changes {
+				if c.Op == store.OpDelete {
+					batch.Changes = append(batch.Changes, c)
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		if err := each(&batch, len(stamps)); err != nil {
 			return err
@@ -307,16 +325,11 @@ func (p *Pipeline) Reread(ctx context.Context, ids []store.ID) error {
 		r.faulty[id] = true
 	}
 	t := newTracker(Mark{})
-	for len(ids) > 0 {
-		n := min(len(ids), walkSize)
-		changes, err := p.o.Source.Fetch(ctx, ids[:n], store.ScanDocs)
-		if err != nil {
-			return fmt.Errorf("read accounts: %w", err)
-		}
-		if err := p.enqueue(ctx, t, &store.Batch{Changes: changes}, scanShare, r.item); err != nil {
-			return err
-		}
-		ids = ids[n:]
+	err := p.fetch(ctx, ids, store.ScanDocs, func(changes []store.Change) error {
+		return p.enqueue(ctx, t, &store.Batch{Changes: changes}, scanShare, r.item)
+	})
+	if err != nil {
+		return err
 	}
 	return r.settle(ctx, t)
 }
