@@ -166,21 +166,29 @@ func (j *jobs) do(ctx context.Context, n *job) error {
 		c.Jobs[n.name] = b
 	})
 	j.report(ctx, n, store.RequestRunning, "", nil)
+	work, halt := context.WithCancelCause(ctx)
+	defer halt(nil)
+	if l.o.Once { // nobody is there to close a breaker
+		l.haltAtBreaker(halt)
+	}
 	var cursor store.Cursor
 	var err error
 	switch n.name {
 	case JobBackfill:
 		confirm := n.request != nil && n.request.Args[ArgConfirm] == "true"
-		cursor, err = j.scan(ctx, n.name, pipeline.Scan{Keys: true, Rate: l.o.Backfill.Rate, ConfirmRemovals: confirm}, n)
+		cursor, err = j.scan(work, n.name, pipeline.Scan{Keys: true, Rate: l.o.Backfill.Rate, ConfirmRemovals: confirm}, n)
 	case JobRescore:
-		cursor, err = j.scan(ctx, n.name, pipeline.Scan{Rescore: true, Rate: l.o.Rescore.Rate}, n)
+		cursor, err = j.scan(work, n.name, pipeline.Scan{Rescore: true, Rate: l.o.Rescore.Rate}, n)
 	case JobReplay:
-		cursor.Seen, err = j.replay(ctx, n.request.Args["ids"])
+		cursor.Seen, err = j.replay(work, n.request.Args["ids"])
 	default:
 		err = fmt.Errorf("unknown job %q", n.name)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if cause := context.Cause(work); cause != nil {
+		err = cause
 	}
 	j.remove(n)
 	end := l.o.Now()
