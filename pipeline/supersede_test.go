@@ -51,4 +51,37 @@ func TestSuperseded(t *testing.T) {
 			t.Errorf("mark stayed at %d after the write", low.Seq)
 		}
 	})
+	rule(t, "a change that a scan supersedes in the queue still raises the stored version", func(t *testing.T) {
+		s := newStore()
+		b := start(t, s, func(o *pipeline.Options) { o.Lanes = 1 })
+		b.put(1, fixture.Doc(10, 3, false))
+		settle()
+		release := make(chan struct{})
+		s.SetFaults(memory.Faults{Call: func(c memory.Call) (f memory.Fault) {
+			if c.Op == memory.OpWrite {
+				f.Stall = release
+			}
+			return f
+		}})
+		b.put(2, fixture.Doc(10, 3, false)) // holds the only lane
+		time.Sleep(time.Second)
+		b.put(1, fixture.Doc(10, 3, false))
+		time.Sleep(time.Second)
+		changed, err := s.Head(b.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scanned := make(chan struct{})
+		go func() {
+			defer close(scanned)
+			_, _ = b.p.Scan(b.ctx, pipeline.Scan{})
+		}()
+		time.Sleep(time.Second)
+		close(release)
+		<-scanned
+		settle()
+		if at := b.stored(1).Source.Version; at.Seq < changed.Seq {
+			t.Errorf("the stored version is %v after change %d: an older scan's write would pass", at, changed.Seq)
+		}
+	})
 }
