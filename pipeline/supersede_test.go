@@ -84,4 +84,24 @@ func TestSuperseded(t *testing.T) {
 			t.Errorf("the stored version is %v after change %d: an older scan's write would pass", at, changed.Seq)
 		}
 	})
+	rule(t, "a delete of what is not stored yet stands against a scan that read it", func(t *testing.T) {
+		s := newStore()
+		_ = s.PutAccounts(t.Context(), []store.Account{{ID: store.IntID(1), Doc: fixture.Doc(10, 3, false)}})
+		b := start(t, s, nil)
+		once := false
+		s.SetFaults(memory.Faults{AfterRead: func(c memory.Call) {
+			if c.Op == memory.OpScanNext && !once {
+				once = true
+				b.remove(1)
+				time.Sleep(10 * time.Second) // the stream goes first
+			}
+		}})
+		b.scan(pipeline.Scan{})
+		settle()
+		for _, a := range s.Applied() {
+			if a.Kind != store.Remove {
+				t.Errorf("the scan brought back version %v", a.Version) // if only until it looked for orphans
+			}
+		}
+	})
 }
