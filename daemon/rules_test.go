@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,6 +194,32 @@ func TestSchedule(t *testing.T) {
 		stop()
 		if job := b.saved().Jobs[daemon.JobBackfill]; job.LastStart.Before(restart) || job.LastSuccess.Before(restart) {
 			b.t.Errorf("last start %v, last success %v; want after %v", job.LastStart, job.LastSuccess, restart)
+		}
+	})
+}
+
+func TestInterruptedScan(t *testing.T) {
+	rule(t, "goes on from where it was", func(b bench) {
+		var scans atomic.Int32
+		b.SetFaults(memory.Faults{
+			Batch: func(memory.Call) memory.Shape { return memory.Shape{Max: 10} },
+			Call: func(c memory.Call) (f memory.Fault) {
+				if c.Op == memory.OpScanNext {
+					scans.Add(1)
+					f.Delay = time.Second
+				}
+				return f
+			},
+		})
+		b.put(0, 300, false)
+		stop := b.run(nil)
+		time.Sleep(15 * time.Second)
+		stop()
+		stop = b.run(nil)
+		time.Sleep(time.Minute)
+		stop()
+		if n := scans.Load(); n > 35 || b.live() != 300 {
+			b.t.Errorf("%d batches of 10 read for 300 accounts, %d predictions", n, b.live())
 		}
 	})
 }
