@@ -137,6 +137,18 @@ func TestBreakers(t *testing.T) {
 	})
 }
 
+// moved is a store whose positions do not tell what its head does.
+type moved struct {
+	*memory.Store
+	move func(*store.Head)
+}
+
+func (m moved) Head(ctx context.Context) (store.Head, error) {
+	h, err := m.Store.Head(ctx)
+	m.move(&h)
+	return h, err
+}
+
 func TestLost(t *testing.T) {
 	rule(t, "a source that was replaced while no daemon ran", func(b bench) {
 		b.put(0, 10, false)
@@ -168,6 +180,23 @@ func TestLost(t *testing.T) {
 			b.t.Errorf("%d of 10 predictions, history lost %d times", b.live(), c.HistoryLost)
 		}
 	})
+	for name, move := range map[string]func(*store.Head){
+		"another place of the same history": func(h *store.Head) { h.Identity = "another" },
+		"a head below the checkpoint":       func(h *store.Head) { h.Seq = 1 },
+	} {
+		rule(t, name, func(b bench) {
+			b.put(0, 10, false)
+			stop := b.run(nil)
+			time.Sleep(time.Minute)
+			stop()
+			stop = b.run(func(o *daemon.Options) { o.Store = moved{b.Store, move} })
+			defer func() { stop() }()
+			time.Sleep(time.Minute)
+			if c := b.saved(); c.HistoryLost != 1 || c.Owed != nil {
+				b.t.Errorf("history lost %d times, owed %v", c.HistoryLost, c.Owed)
+			}
+		})
+	}
 	rule(t, "history lost under the stream", func(b bench) {
 		stop := b.run(nil)
 		defer func() { stop() }()
