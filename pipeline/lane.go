@@ -50,6 +50,7 @@ func (l *lane) run(ctx context.Context) error {
 				l.finish(it)
 			}
 		}
+		l.count(ctx, works)
 		if reason, tripped := l.p.fault.tripped(l.p.o.FaultShare); tripped {
 			l.p.Pause()
 			l.p.o.Trip(reason)
@@ -59,6 +60,35 @@ func (l *lane) run(ctx context.Context) error {
 		}
 		if err := l.write(ctx, works); err != nil {
 			return err
+		}
+	}
+}
+
+// count adds works to the share of faults, in their order. Another fault of an
+// account that has a dead letter is no news: scans and replays come back to them
+// all. Where the store cannot tell which they are, no fault of the batch counts.
+func (l *lane) count(ctx context.Context, works []work) {
+	var ids []store.ID
+	for i := range works {
+		if works[i].fault != nil {
+			ids = append(ids, works[i].item.change.ID)
+		}
+	}
+	var stamps []store.Stamp
+	if len(ids) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, l.p.o.Timeout)
+		defer cancel()
+		stamps, _ = l.p.o.Sink.Stamps(ctx, ids) // an error is met again, and told, before the write
+	}
+	for i := range works {
+		switch w := &works[i]; {
+		case w.fault == nil && w.prediction != nil:
+			l.p.fault.add(false)
+		case w.fault != nil && len(stamps) > 0:
+			if !stamps[0].Faulty {
+				l.p.fault.add(true)
+			}
+			stamps = stamps[1:]
 		}
 	}
 }
@@ -80,9 +110,6 @@ func (l *lane) judge(it *item) (w work, needed bool) {
 		return w, false // gone again: its delete follows
 	}
 	w.prediction, w.fault = l.classify(c)
-	if w.fault == nil || !it.known {
-		l.p.fault.add(w.fault != nil)
-	}
 	c.Doc = nil // from here on only its prediction is needed
 	return w, true
 }

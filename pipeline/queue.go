@@ -13,7 +13,6 @@ type item struct {
 	via     string
 	rescore bool      // a scan that also rewrites what is too old
 	event   bool      // the stream told of it: what is stored must not stay at an older version
-	known   bool      // it has a dead letter: another fault of it is no news
 	tickets []*ticket // of this change and of those that it superseded
 }
 
@@ -117,7 +116,7 @@ func (q *queue) push(ctx context.Context, it *item, share float64) error {
 func (q *queue) merge(old, it *item) {
 	q.bytes -= old.size()
 	if it.replaces(old) {
-		old.change, old.via, old.known = it.change, it.via, it.known
+		old.change, old.via = it.change, it.via
 	}
 	old.rescore, old.event = old.rescore || it.rescore, old.event || it.event
 	old.tickets = append(old.tickets, it.tickets...)

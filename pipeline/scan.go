@@ -81,7 +81,6 @@ type scanRun struct {
 	s      Scan
 	cursor store.Cursor
 	pace   pace
-	faulty map[store.ID]bool // of the batch at hand, those with a dead letter
 }
 
 func (r *scanRun) save() {
@@ -160,7 +159,7 @@ func (r *scanRun) accounts(ctx context.Context) error {
 }
 
 func (r *scanRun) item(c store.Change) *item {
-	return &item{change: c, via: viaScan, rescore: r.s.Rescore, known: r.faulty[c.ID]}
+	return &item{change: c, via: viaScan, rescore: r.s.Rescore}
 }
 
 // settle waits until all that was enqueued is durable.
@@ -188,13 +187,9 @@ func (r *scanRun) needed(ctx context.Context, t *tracker, batch *store.Batch, be
 		return fmt.Errorf("look up stamps: %w", err)
 	}
 	var want []store.ID
-	r.faulty = make(map[store.ID]bool)
 	for i := range stamps {
 		if r.p.outdated(&stamps[i], batch.Changes[i].CrawledAt) {
 			want = append(want, ids[i])
-		}
-		if stamps[i].Faulty {
-			r.faulty[ids[i]] = true
 		}
 	}
 	batch.Changes = nil
@@ -320,10 +315,7 @@ func (r *scanRun) walk(ctx context.Context, each func(gone *store.Batch, looked 
 // Reread fetches accounts by id and sees them through again, whatever is
 // stored; it returns once that is durable.
 func (p *Pipeline) Reread(ctx context.Context, ids []store.ID) error {
-	r := &scanRun{p: p, faulty: make(map[store.ID]bool, len(ids))}
-	for _, id := range ids {
-		r.faulty[id] = true
-	}
+	r := &scanRun{p: p}
 	t := newTracker(Mark{})
 	err := p.fetch(ctx, ids, store.ScanDocs, func(changes []store.Change) error {
 		return p.enqueue(ctx, t, &store.Batch{Changes: changes}, scanShare, r.item)
