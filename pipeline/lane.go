@@ -55,9 +55,6 @@ func (l *lane) run(ctx context.Context) error {
 			l.p.Pause()
 			l.p.o.Trip(reason)
 		}
-		if open, err := l.p.queue.waitOpen(ctx); err != nil || !open {
-			return err
-		}
 		if err := l.write(ctx, works); err != nil {
 			return err
 		}
@@ -149,10 +146,14 @@ func (l *lane) classify(c *store.Change) (p *store.Prediction, fault *classifier
 }
 
 // write stores what the works come to, until nothing is left to do or ctx ends.
+// It waits while the queue is paused, and gives up where it was closed then.
 func (l *lane) write(ctx context.Context, works []work) error {
 	log := l.p.o.Log
 	var b backoff
 	for len(works) > 0 {
+		if open, err := l.p.queue.waitOpen(ctx); err != nil || !open {
+			return err
+		}
 		left, err := l.attempt(ctx, works)
 		if err == nil && len(left) == 0 {
 			b.recovered(log, "write predictions")

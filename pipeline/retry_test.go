@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"errors"
 	"sync"
 	"testing"
 
@@ -8,6 +9,34 @@ import (
 	"botwatch/store"
 	"botwatch/store/memory"
 )
+
+// TestPauseWhileRetrying: rule 9, what is tried again waits for a breaker, too.
+func TestPauseWhileRetrying(t *testing.T) {
+	rule(t, "nothing is written while it is open", func(t *testing.T) {
+		s := newStore()
+		b := start(t, s, nil)
+		s.SetFaults(memory.Faults{Call: func(c memory.Call) (f memory.Fault) {
+			if c.Op == memory.OpWrite {
+				f.Before = errors.New("down")
+			}
+			return f
+		}})
+		b.put(1, fixture.Doc(10, 3, false))
+		settle()
+		b.p.Pause()
+		settle()
+		s.SetFaults(memory.Faults{})
+		settle()
+		if b.stored(1) != nil {
+			t.Error("written while paused")
+		}
+		b.p.Resume()
+		settle()
+		if b.stored(1) == nil {
+			t.Error("not written after resume")
+		}
+	})
+}
 
 // TestRetry: rule 2, a write that is not known to be done is tried again, by
 // itself, until it is.
