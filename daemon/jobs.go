@@ -166,23 +166,31 @@ func (j *jobs) do(ctx context.Context, n *job) error {
 		c.Jobs[n.name] = b
 	})
 	j.report(ctx, n, store.RequestRunning, "", nil)
+	work, halt := context.WithCancelCause(ctx)
+	defer halt(nil)
+	if l.o.Once { // nobody is there to close a breaker
+		l.haltAtBreaker(halt)
+	}
 	var cursor store.Cursor
 	var err error
 	switch n.name {
 	case JobBackfill:
 		confirm := n.request != nil && n.request.Args[ArgConfirm] == "true"
-		cursor, err = j.scan(ctx, n.name, pipeline.Scan{Keys: true, Rate: l.o.Backfill.Rate, ConfirmRemovals: confirm}, n)
+		cursor, err = j.scan(work, n.name, pipeline.Scan{Keys: true, Rate: l.o.Backfill.Rate, ConfirmRemovals: confirm}, n)
 	case JobRescore:
-		cursor, err = j.scan(ctx, n.name, pipeline.Scan{Rescore: true, Rate: l.o.Rescore.Rate}, n)
+		cursor, err = j.scan(work, n.name, pipeline.Scan{Rescore: true, Rate: l.o.Rescore.Rate}, n)
 	case JobReplay:
-		cursor.Seen, err = j.replay(ctx, n.request.Args["ids"])
+		cursor.Seen, err = j.replay(work, n.request.Args["ids"])
 	default:
 		err = fmt.Errorf("unknown job %q", n.name)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	j.remove(n)
+	if cause := context.Cause(work); cause != nil {
+		err = cause
+	}
+	defer j.remove(n) // once its end is reported: collect looks at both
 	end := l.o.Now()
 	l.ledger.update(func(c *store.Checkpoint) {
 		b := c.Jobs[n.name]
@@ -322,13 +330,14 @@ func (j *jobs) attend(ctx context.Context) error {
 func (j *jobs) collect(ctx context.Context) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	known := j.known() // from before the list: what ends meanwhile is still among them
 	requests, err := j.l.o.Store.Requests(call, false)
 	if err != nil {
 		return fmt.Errorf("look for requests: %w", err)
 	}
 	for i := range requests {
 		r := requests[i]
-		if j.known(r.ID) {
+		if known[r.ID] {
 			continue
 		}
 		n := &job{name: r.Kind, request: &r}
@@ -342,15 +351,17 @@ func (j *jobs) collect(ctx context.Context) error {
 	return nil
 }
 
-func (j *jobs) known(id string) bool {
+// known gives the ids of the requests that wait or run.
+func (j *jobs) known() map[string]bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	ids := make(map[string]bool)
 	for _, q := range j.queue {
-		if q.request != nil && q.request.ID == id {
-			return true
+		if q.request != nil {
+			ids[q.request.ID] = true
 		}
 	}
-	return false
+	return ids
 }
 
 // schedule queues the scheduled jobs when they are due, and at the start those

@@ -31,6 +31,7 @@ type leader struct {
 
 	mu        sync.Mutex
 	scanState scanState
+	halt      context.CancelCauseFunc // ends the job under way at a breaker; nil: it waits
 }
 
 func newLeader(d *Daemon, epoch int64, c store.Checkpoint) *leader {
@@ -256,6 +257,25 @@ func (l *leader) trip(name, reason string) {
 		c.Breakers[name] = store.Breaker{Reason: reason, Since: now}
 	})
 	l.o.Log.WithField(fieldReason, reason).Errorf("breaker %s opened", name)
+	l.mu.Lock()
+	halt := l.halt
+	l.mu.Unlock()
+	if halt != nil {
+		l.haltAtBreaker(halt)
+	}
+}
+
+// haltAtBreaker ends a job by halt when a breaker that stops writing is open, or
+// opens.
+func (l *leader) haltAtBreaker(halt context.CancelCauseFunc) {
+	l.mu.Lock()
+	l.halt = halt
+	l.mu.Unlock()
+	for name, b := range l.ledger.view().Breakers {
+		if name != BreakerRemovals {
+			halt(fmt.Errorf("breaker %s is open: %s; `botwatch resume` closes it", name, b.Reason))
+		}
+	}
 }
 
 // resume closes the breakers that stop the pipeline.

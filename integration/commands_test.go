@@ -64,17 +64,19 @@ func TestJobs(t *testing.T) {
 	t.Run("letters", func(t *testing.T) {
 		db := connect(t, file)
 		put(t, db, "bad", `{"tweets": []}`)
+		execute(t, db, `INSERT INTO accounts VALUES (77, '{"tweets": []}')`)
 		botwatch(t, "backfill", "--store", of).says(t, 0)
 		botwatch(t, "dead-letters", "list", "--store", of).says(t, 0, "bad", "user_data: is missing")
 		botwatch(t, "dead-letters", "show", "--store", of, "bad").says(t, 0, `"attempts": `, `"field": "user_data"`)
+		botwatch(t, "dead-letters", "show", "--store", of, "77").says(t, 0, `"_id": 77`)
 		botwatch(t, "dead-letters", "show", "--store", of, "nobody").says(t, 1, "1 of 1 ids have no dead letter")
-		botwatch(t, "dead-letters", "replay", "--store", of).says(t, 0, "1 accounts looked at")
-		if n := verify(t, file); n != (census{good: 30, poison: 1}) {
+		botwatch(t, "dead-letters", "replay", "--store", of).says(t, 0, "2 accounts looked at")
+		if n := verify(t, file); n != (census{good: 30, poison: 2}) {
 			t.Errorf("with a letter: %+v", n)
 		}
-		botwatch(t, "dead-letters", "discard", "--store", of, "bad").says(t, 0, "1 discarded")
+		botwatch(t, "dead-letters", "discard", "--store", of, "bad", "77").says(t, 0, "2 discarded")
 		botwatch(t, "dead-letters", "list", "--store", of, "--format", "ndjson").says(t, 0)
-		execute(t, db, "DELETE FROM accounts WHERE id = 'bad'")
+		execute(t, db, "DELETE FROM accounts WHERE id IN ('bad', 77)")
 		botwatch(t, "backfill", "--store", of).says(t, 0)
 		verify(t, file)
 	})

@@ -50,15 +50,42 @@ func (l *lane) run(ctx context.Context) error {
 				l.finish(it)
 			}
 		}
+		l.count(ctx, works)
 		if reason, tripped := l.p.fault.tripped(l.p.o.FaultShare); tripped {
 			l.p.Pause()
 			l.p.o.Trip(reason)
 		}
-		if open, err := l.p.queue.waitOpen(ctx); err != nil || !open {
-			return err
-		}
 		if err := l.write(ctx, works); err != nil {
 			return err
+		}
+	}
+}
+
+// count adds works to the share of faults, in their order. Another fault of an
+// account that has a dead letter is no news: scans and replays come back to them
+// all. Where the store cannot tell which they are, no fault of the batch counts.
+func (l *lane) count(ctx context.Context, works []work) {
+	var ids []store.ID
+	for i := range works {
+		if works[i].fault != nil {
+			ids = append(ids, works[i].item.change.ID)
+		}
+	}
+	var stamps []store.Stamp
+	if len(ids) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, l.p.o.Timeout)
+		defer cancel()
+		stamps, _ = l.p.o.Sink.Stamps(ctx, ids) // an error is met again, and told, before the write
+	}
+	for i := range works {
+		switch w := &works[i]; {
+		case w.fault == nil && w.prediction != nil:
+			l.p.fault.add(false)
+		case w.fault != nil && len(stamps) > 0:
+			if !stamps[0].Faulty {
+				l.p.fault.add(true)
+			}
+			stamps = stamps[1:]
 		}
 	}
 }
@@ -80,7 +107,6 @@ func (l *lane) judge(it *item) (w work, needed bool) {
 		return w, false // gone again: its delete follows
 	}
 	w.prediction, w.fault = l.classify(c)
-	l.p.fault.add(w.fault != nil)
 	c.Doc = nil // from here on only its prediction is needed
 	return w, true
 }
@@ -120,10 +146,14 @@ func (l *lane) classify(c *store.Change) (p *store.Prediction, fault *classifier
 }
 
 // write stores what the works come to, until nothing is left to do or ctx ends.
+// It waits while the queue is paused, and gives up where it was closed then.
 func (l *lane) write(ctx context.Context, works []work) error {
 	log := l.p.o.Log
 	var b backoff
 	for len(works) > 0 {
+		if open, err := l.p.queue.waitOpen(ctx); err != nil || !open {
+			return err
+		}
 		left, err := l.attempt(ctx, works)
 		if err == nil && len(left) == 0 {
 			b.recovered(log, "write predictions")
@@ -238,7 +268,7 @@ func (l *lane) decide(w *work, stamp *store.Stamp, now time.Time) (store.Write, 
 	}
 	p.Stale = l.p.o.StaleAfter > 0 && now.Sub(p.Source.CrawledAt.Time()) > l.p.o.StaleAfter
 	if l.unchanged(p, stamp) && !l.due(it, p, stamp, now) {
-		if it.via == viaStream && stamp.Version.Less(version) {
+		if it.event && stamp.Version.Less(version) {
 			out.Kind, out.Prediction = store.Touch, nil
 			return out, true
 		}

@@ -228,7 +228,7 @@ func (s *Stream) follow(ctx context.Context, b *backoff) error {
 	}
 }
 
-func newStreamItem(c store.Change) *item { return &item{change: c, via: viaStream} }
+func newStreamItem(c store.Change) *item { return &item{change: c, via: viaStream, event: true} }
 
 // enqueue opens a ticket for a batch and pushes its changes. Where it fails
 // midway the ticket stays open, so that the mark never passes the batch.

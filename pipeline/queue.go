@@ -12,6 +12,7 @@ type item struct {
 	change  store.Change
 	via     string
 	rescore bool      // a scan that also rewrites what is too old
+	event   bool      // the stream told of it: what is stored must not stay at an older version
 	tickets []*ticket // of this change and of those that it superseded
 }
 
@@ -22,6 +23,10 @@ const (
 )
 
 func (i *item) size() int64 { return int64(len(i.change.Doc)) + itemOverhead }
+
+// replaces says whether an item is the newer one of two of one account, of which
+// old came first.
+func (i *item) replaces(old *item) bool { return i.change.Seq >= old.change.Seq }
 
 // itemOverhead is about what an item costs beside its document, in bytes.
 const itemOverhead = 512
@@ -76,15 +81,17 @@ func (q *queue) wait(ctx context.Context, ok func() bool) error {
 
 // push adds an item once there is room; share is the part of the queue that
 // items of its kind may fill, 0 to 1. One that waits for the same account is
-// superseded by the newer of the two.
+// superseded by the newer of the two, once there is room for what that adds.
 func (q *queue) push(ctx context.Context, it *item, share float64) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	err := q.wait(ctx, func() bool {
-		if q.items == 0 || q.waiting[it.change.ID] != nil {
-			return true
+		most := int64(share * float64(q.maxBytes))
+		if old := q.waiting[it.change.ID]; old != nil {
+			more := it.size() - old.size()
+			return more <= 0 || q.items == 1 || !it.replaces(old) || q.bytes+more <= most
 		}
-		return float64(q.items) < share*float64(q.maxItems) && q.bytes+it.size() <= int64(share*float64(q.maxBytes))
+		return q.items == 0 || float64(q.items) < share*float64(q.maxItems) && q.bytes+it.size() <= most
 	})
 	if err != nil {
 		return err
@@ -108,10 +115,10 @@ func (q *queue) push(ctx context.Context, it *item, share float64) error {
 // merge lets the newer of two items of one account go on with both's tickets.
 func (q *queue) merge(old, it *item) {
 	q.bytes -= old.size()
-	if it.change.Seq >= old.change.Seq {
+	if it.replaces(old) {
 		old.change, old.via = it.change, it.via
 	}
-	old.rescore = old.rescore || it.rescore
+	old.rescore, old.event = old.rescore || it.rescore, old.event || it.event
 	old.tickets = append(old.tickets, it.tickets...)
 	q.bytes += old.size()
 }

@@ -125,6 +125,7 @@ func (r *scanRun) accounts(ctx context.Context) error {
 	}
 	defer feed.Close()
 	t := newTracker(Mark{Position: r.cursor.Position})
+	before := r.cursor.Position
 	for {
 		batch, err := feed.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -135,7 +136,7 @@ func (r *scanRun) accounts(ctx context.Context) error {
 		}
 		seen := len(batch.Changes)
 		if r.s.Keys {
-			if err := r.needed(ctx, &batch); err != nil {
+			if err := r.needed(ctx, t, &batch, before); err != nil {
 				return err
 			}
 		}
@@ -143,6 +144,7 @@ func (r *scanRun) accounts(ctx context.Context) error {
 		if err := r.p.enqueue(ctx, t, &batch, scanShare, r.item); err != nil {
 			return err
 		}
+		before = batch.After
 		r.p.stats.Scanned.Add(int64(seen))
 		r.cursor.Seen += int64(seen)
 		if low, moved := t.low(); moved {
@@ -173,9 +175,9 @@ func (r *scanRun) settle(ctx context.Context, t *tracker) error {
 	return nil
 }
 
-// needed keeps of a batch of keys the accounts that must be read, and reads
-// them.
-func (r *scanRun) needed(ctx context.Context, batch *store.Batch) error {
+// needed reads the accounts of a batch of keys that must be read, and enqueues
+// them in batches that leave the mark where it was before. It empties the batch.
+func (r *scanRun) needed(ctx context.Context, t *tracker, batch *store.Batch, before store.Position) error {
 	ids := make([]store.ID, len(batch.Changes))
 	for i := range batch.Changes {
 		ids[i] = batch.Changes[i].ID
@@ -191,12 +193,26 @@ func (r *scanRun) needed(ctx context.Context, batch *store.Batch) error {
 		}
 	}
 	batch.Changes = nil
-	if len(want) == 0 {
-		return nil
-	}
-	batch.Changes, err = r.p.o.Source.Fetch(ctx, want, store.ScanDocs)
-	if err != nil {
-		return fmt.Errorf("read accounts: %w", err)
+	return r.p.fetch(ctx, want, store.ScanDocs, func(changes []store.Change) error {
+		return r.p.enqueue(ctx, t, &store.Batch{Changes: changes, After: before}, scanShare, r.item)
+	})
+}
+
+// fetch reads accounts by id and gives them to each, as many at a time as the
+// source answers.
+func (p *Pipeline) fetch(ctx context.Context, ids []store.ID, mode store.ScanMode, each func([]store.Change) error) error {
+	for len(ids) > 0 {
+		changes, err := p.o.Source.Fetch(ctx, ids[:min(len(ids), walkSize)], mode)
+		if err == nil && len(changes) == 0 {
+			err = errors.New("the source answers for none of them")
+		}
+		if err != nil {
+			return fmt.Errorf("read accounts: %w", err)
+		}
+		ids = ids[len(changes):]
+		if err := each(changes); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -222,24 +238,37 @@ func (r *scanRun) orphans(ctx context.Context) error {
 	}
 	killpoint.At("before-orphans")
 	r.cursor.Held = 0
-	if gone == 0 {
-		return nil
-	}
-	if gone > removalsMin && float64(gone) > removalsShare*float64(total) && !r.s.ConfirmRemovals {
-		r.cursor.Held = gone
-		r.p.o.Log.WithField("orphans", gone).WithField("predictions", total).
-			Warn("so many predictions have no account any more that none of them is removed; `botwatch backfill --confirm-removals` does it")
+	if gone == 0 || r.held(gone, total) {
 		return nil
 	}
 	t := newTracker(Mark{})
+	removed := int64(0)
 	err = r.walk(ctx, func(batch *store.Batch, _ int) error {
-		r.cursor.Removed += int64(len(batch.Changes))
+		n := int64(len(batch.Changes))
+		if removed += n; r.held(removed, total) { // the accounts vanished since they were counted
+			return errHeld
+		}
+		r.cursor.Removed += n
 		return r.p.enqueue(ctx, t, batch, scanShare, r.item)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errHeld) {
 		return err
 	}
 	return r.settle(ctx, t)
+}
+
+// errHeld ends a walk at the mass-removal guard.
+var errHeld = errors.New("a mass removal is held back")
+
+// held says whether the guard keeps so many orphans of a total of predictions.
+func (r *scanRun) held(gone, total int64) bool {
+	if gone <= removalsMin || float64(gone) <= removalsShare*float64(total) || r.s.ConfirmRemovals {
+		return false
+	}
+	r.cursor.Held = gone
+	r.p.o.Log.WithField("orphans", gone).WithField("predictions", total).
+		Warn("so many predictions have no account any more that they are not removed; `botwatch backfill --confirm-removals` does it")
+	return true
 }
 
 // walk gives the predictions whose account is gone to each, batch by batch, as
@@ -258,15 +287,17 @@ func (r *scanRun) walk(ctx context.Context, each func(gone *store.Batch, looked 
 		for i := range stamps {
 			ids[i] = stamps[i].ID
 		}
-		changes, err := r.p.o.Source.Fetch(ctx, ids, store.ScanKeys)
-		if err != nil {
-			return fmt.Errorf("look for accounts: %w", err)
-		}
 		batch := store.Batch{After: next}
-		for _, c := range changes {
-			if c.Op == store.OpDelete {
-				batch.Changes = append(batch.Changes, c)
+		err = r.p.fetch(ctx, ids, store.ScanKeys, func(changes []store.Change) error {
+			for _, c := range changes {
+				if c.Op == store.OpDelete {
+					batch.Changes = append(batch.Changes, c)
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		if err := each(&batch, len(stamps)); err != nil {
 			return err
@@ -286,16 +317,11 @@ func (r *scanRun) walk(ctx context.Context, each func(gone *store.Batch, looked 
 func (p *Pipeline) Reread(ctx context.Context, ids []store.ID) error {
 	r := &scanRun{p: p}
 	t := newTracker(Mark{})
-	for len(ids) > 0 {
-		n := min(len(ids), walkSize)
-		changes, err := p.o.Source.Fetch(ctx, ids[:n], store.ScanDocs)
-		if err != nil {
-			return fmt.Errorf("read accounts: %w", err)
-		}
-		if err := p.enqueue(ctx, t, &store.Batch{Changes: changes}, scanShare, r.item); err != nil {
-			return err
-		}
-		ids = ids[n:]
+	err := p.fetch(ctx, ids, store.ScanDocs, func(changes []store.Change) error {
+		return p.enqueue(ctx, t, &store.Batch{Changes: changes}, scanShare, r.item)
+	})
+	if err != nil {
+		return err
 	}
 	return r.settle(ctx, t)
 }

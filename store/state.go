@@ -34,7 +34,6 @@ type Cursor struct {
 	Phase    string   `json:"phase"`
 	Position Position `json:"position,omitempty"`
 	Seen     int64    `json:"seen"`    // accounts looked at
-	Written  int64    `json:"written"` // predictions written
 	Removed  int64    `json:"removed"` // orphans made tombstones
 	Held     int64    `json:"held"`    // orphans that the mass-removal guard kept
 }

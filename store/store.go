@@ -144,6 +144,8 @@ type Source interface {
 	// Fetch reads accounts by id: one change each, in the order of ids, with the
 	// head taken before the read as its Seq. What is gone answers OpDelete, what
 	// is there OpUpsert, with its Doc (ScanDocs) or its crawled_at (ScanKeys).
+	// Where the documents are many bytes it may answer for the first ids alone, one
+	// at least.
 	Fetch(ctx context.Context, ids []ID, mode ScanMode) ([]Change, error)
 	// Decode pushes a Doc into a Builder that it has reset first.
 	Decode(doc []byte, b *classifier.Builder) error

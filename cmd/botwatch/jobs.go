@@ -163,7 +163,9 @@ func (a *app) lettersCommand(use, short, example string, args cobra.PositionalAr
 		defer s.Close()
 		ids := make([]store.ID, len(texts))
 		for i, t := range texts {
-			ids[i] = idFromText(t)
+			if ids[i], err = idFromText(cmd.Context(), s, t); err != nil {
+				return err
+			}
 		}
 		return do(cmd, c, s, ids)
 	}
@@ -171,14 +173,24 @@ func (a *app) lettersCommand(use, short, example string, args cobra.PositionalAr
 }
 
 // idFromText reads an id as people type it: extended JSON where it is an object
-// or quoted, else the text itself.
-func idFromText(text string) store.ID {
-	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, `"`) {
-		if id, err := store.ParseID([]byte(text)); err == nil {
-			return id
-		}
+// or quoted, else the text itself. Where that text has no letter, and the number
+// that it writes has one, it is the number.
+func idFromText(ctx context.Context, s store.Letters, text string) (store.ID, error) {
+	id, err := store.ParseID([]byte(text))
+	switch {
+	case err != nil:
+		return store.StringID(text), nil
+	case text[0] == '{' || text[0] == '"':
+		return id, nil
 	}
-	return store.StringID(text)
+	letters, err := s.GetLetters(ctx, []store.ID{store.StringID(text), id})
+	if err != nil {
+		return "", fmt.Errorf("look for the dead letter of %s: %w", text, err)
+	}
+	if len(letters) > 0 {
+		return letters[0].ID, nil
+	}
+	return store.StringID(text), nil
 }
 
 func (a *app) lettersListCommand() *cobra.Command {

@@ -53,7 +53,8 @@ type Faults struct {
 	// AfterRead runs in stream_next, scan_next, fetch, stamps and walk between
 	// reading and answering: what it writes makes the answer old.
 	AfterRead func(Call)
-	// Batch shapes the batches of stream_next and scan_next.
+	// Batch shapes the batches of stream_next and scan_next, and the answers of
+	// fetch.
 	Batch func(Call) Shape
 	// Write says what becomes of each write of a batch.
 	Write func(Call, store.Write) WriteFault

@@ -84,6 +84,9 @@ func (s *Store) Fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) 
 		var head store.Head
 		s.locked(func() { head = s.head() })
 		run(hooks.AfterHead, call)
+		if most := hooks.shape(call).Max; most > 0 {
+			ids = ids[:min(most, len(ids))]
+		}
 		s.locked(func() {
 			for _, id := range ids {
 				c := store.Change{ID: id, Op: store.OpDelete, Seq: head.Seq}

@@ -124,12 +124,16 @@ func (f *scan) Close() error {
 	return nil
 }
 
-// Fetch reads accounts by id, in one transaction.
+// Fetch reads accounts by id, in one transaction, until the documents fill a batch.
 func (s *Store) Fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) ([]store.Change, error) {
 	changes := make([]store.Change, 0, len(ids))
 	err := s.read(ctx, func(c *conn) error {
 		return s.snapshot(ctx, c, func(h head) error {
+			bytes := 0
 			for _, id := range ids {
+				if bytes >= batchBytes {
+					break
+				}
 				ch := store.Change{ID: id, Op: store.OpDelete, Seq: h.seq}
 				v, err := id.Value()
 				if err != nil { // no such id can be stored
@@ -149,6 +153,7 @@ func (s *Store) Fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) 
 				if mode == store.ScanKeys {
 					reduce(&ch)
 				}
+				bytes += len(ch.Doc)
 				changes = append(changes, ch)
 			}
 			return nil

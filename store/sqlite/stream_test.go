@@ -70,6 +70,26 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// TestFetchIsBounded: an answer ends with the document that fills a batch.
+func TestFetchIsBounded(t *testing.T) {
+	s := open(t, dbPath(t), sqlite.Options{})
+	large := strings.Repeat("x", 2<<20)
+	ids := make([]store.ID, 12)
+	for i := range ids {
+		name := fmt.Sprintf("large %02d", i)
+		put(t, s, name, large)
+		ids[i] = store.StringID(name)
+	}
+	got, err := s.Fetch(t.Context(), ids, store.ScanDocs)
+	check(t, err)
+	if len(got) != 4 || got[3].ID != ids[3] {
+		t.Errorf("Fetch: %d of 12 documents of 2 MiB; want the 4 that fill 8", len(got))
+	}
+	if got, err = s.Fetch(t.Context(), ids, store.ScanKeys); len(got) != 12 {
+		t.Errorf("Fetch of keys: %d of 12, %v", len(got), err)
+	}
+}
+
 func TestDroppedAccounts(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
