@@ -84,6 +84,9 @@ func (c *compiler) compileLookup(v value.Value) (stage, error) {
 	if _, ok := text["from"]; !ok && (sub == nil || sub.NeedsSource()) {
 		return nil, fault.New(fault.FailedToParse, "missing 'from' option to $lookup stage specification, which may be left out only where its pipeline begins with $documents")
 	}
+	if l.local != nil && sub != nil && !sub.NeedsSource() {
+		return nil, fault.NotOffered("$lookup with both 'localField' and $documents")
+	}
 	return func(source Iterator) Iterator { return &looking{lookup: l, source: source} }, nil
 }
 
@@ -176,6 +179,9 @@ func (l *lookup) sub(let map[string]value.Value) (*Pipeline, error) {
 	return compile(l.pipeline, env, l.nesting+1)
 }
 
+// maxMatches bounds the bytes that $lookup adds to one document.
+const maxMatches = 64 << 20
+
 type looking struct {
 	*lookup
 	source Iterator
@@ -198,6 +204,13 @@ func (l *looking) Next() (value.Doc, bool, error) {
 	docs, err := l.find(doc)
 	if err != nil {
 		return nil, false, err
+	}
+	size := len(doc)
+	for _, d := range docs {
+		size += len(d)
+	}
+	if size > maxMatches {
+		return nil, false, fault.New(4568, "the documents of '%s' that match exceed %d bytes", l.from, maxMatches)
 	}
 	return set(doc, l.as, value.Of(docs)), true, nil
 }

@@ -46,6 +46,10 @@ var known = map[string]bool{
 	"$sort": true, "$sortByCount": true, "$unionWith": true, "$unwind": true,
 }
 
+// maxIntermediate bounds what one stage hands to the next: pipelines can double
+// a document at each stage.
+const maxIntermediate = 64 << 20
+
 // CompileStage compiles a stage that makes one document of each one, as updates
 // and aggregations have them: $set, $addFields, $unset, $project, $replaceRoot
 // and $replaceWith; nil for any other.
@@ -73,7 +77,17 @@ func CompileStage(name string, v value.Value, env *expr.Env) (func(value.Doc) (v
 	if err != nil {
 		return nil, err
 	}
-	return p.Apply, nil
+	return bounded(p.Apply), nil
+}
+
+func bounded(s stage) stage {
+	return func(doc value.Doc) (value.Doc, error) {
+		now, err := s(doc)
+		if len(now) > maxIntermediate {
+			return nil, fault.New(fault.BSONObjectTooLarge, "a stage made a document of %d bytes, more than %d", len(now), maxIntermediate)
+		}
+		return now, err
+	}
 }
 
 func compileReplaceRoot(name string, v value.Value, env *expr.Env) (stage, error) {
@@ -96,7 +110,7 @@ func compileReplaceRoot(name string, v value.Value, env *expr.Env) (stage, error
 	if err != nil {
 		return nil, err
 	}
-	return func(doc value.Doc) (value.Doc, error) {
+	return bounded(func(doc value.Doc) (value.Doc, error) {
 		v, err := e.Eval(doc)
 		if err != nil {
 			return nil, err
@@ -105,7 +119,7 @@ func compileReplaceRoot(name string, v value.Value, env *expr.Env) (stage, error
 			return nil, fault.New(40228, "'newRoot' expression must evaluate to an object, but resulting value was of type %s", value.TypeName(v.Type))
 		}
 		return value.Doc(v.Value), nil
-	}, nil
+	}), nil
 }
 
 // transform runs the pipeline. A document that comes to lack its _id gets it
