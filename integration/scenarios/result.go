@@ -21,10 +21,12 @@ var nothing = result{value: absent{}}
 
 // raw gives the value as BSON, or as missing.
 func (r result) raw() (bson.RawValue, error) {
-	if r.value == (absent{}) {
+	switch v := r.value.(type) {
+	case absent:
 		return missingValue, nil
-	}
-	if v, ok := r.value.(bson.RawValue); ok {
+	case nil:
+		return bson.RawValue{Type: bson.TypeNull}, nil
+	case bson.RawValue:
 		return v, nil
 	}
 	return rawValue(r.value)

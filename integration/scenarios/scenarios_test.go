@@ -82,7 +82,13 @@ func runAll(t *testing.T, tally *scenarios.Tally, s server, uris []string, files
 		wg.Go(func() {
 			defer disconnect(t, d)
 			for f := range queue {
-				t.Run(f.Folder+"/"+f.Name, func(t *testing.T) { runFile(t, tally, s, d, f) })
+				tests, err := s.tests(d.Facts, f)
+				if err != nil {
+					t.Errorf("%s: %v", f.Name, err)
+				}
+				if len(tests) > 0 {
+					t.Run(f.Folder+"/"+f.Name, func(t *testing.T) { runFile(t, tally, s, d, f, tests) })
+				}
 			}
 		})
 	}
@@ -101,15 +107,12 @@ func disconnect(t *testing.T, d *scenarios.Deployment) {
 	}
 }
 
-func runFile(t *testing.T, tally *scenarios.Tally, s server, d *scenarios.Deployment, f *scenarios.File) {
-	for _, test := range f.Tests {
-		if runs, err := s.runs(d.Facts, f, &test); err != nil {
-			t.Fatal(err)
-		} else if !runs {
-			continue
-		}
+func runFile(
+	t *testing.T, tally *scenarios.Tally, s server, d *scenarios.Deployment, f *scenarios.File, tests []*scenarios.Test,
+) {
+	for _, test := range tests {
 		t.Run(test.Description, func(t *testing.T) {
-			reason, err := scenarios.Scope(f, &test, d.Facts)
+			reason, err := scenarios.Scope(f, test, d.Facts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,9 +120,9 @@ func runFile(t *testing.T, tally *scenarios.Tally, s server, d *scenarios.Deploy
 				tally.Out(s.name, f, reason)
 				t.Skip("out of scope: ", reason)
 			}
-			err = d.Run(t.Context(), f, &test)
-			name := scenarios.Name(f, &test)
-			switch asKnown := tally.Ran(s.name, f, &test, err); {
+			err = d.Run(t.Context(), f, test)
+			name := scenarios.Name(f, test)
+			switch asKnown := tally.Ran(s.name, f, test, err); {
 			case !asKnown && err != nil:
 				t.Error(err)
 			case !asKnown:
