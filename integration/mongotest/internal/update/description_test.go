@@ -78,6 +78,8 @@ func TestDescription(t *testing.T) {
 		{rule: "by operators they are told one by one", doc: `{"_id":1,"c":{"email":"user@example.com","phone":"555-0100","mobile":"555-0101"}}`,
 			update: `{"$unset":{"c.email":"","c.phone":""}}`, want: `{"r":["c.email","c.phone"]}`},
 		{rule: "a document smaller than its difference is replaced", doc: `{"_id":1,"x":1}`, update: `[{"$set":{"x":2}}]`, want: `{}`, replaced: true},
+		{rule: "fields in another order are new ones", doc: `{"_id":1.0,"x":"foo","y":"bar","z":"baz"}`,
+			update: `[{"$replaceWith":{"_id":1.0,"z":"baz","y":"bar","x":"foo"}}]`, want: `{"u":{"y":"bar","x":"foo"}}`},
 		{rule: "a replacement", doc: `{"_id":1,"x":1}`, update: `{"x":2}`, want: `{}`, replaced: true},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
