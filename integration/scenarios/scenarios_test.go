@@ -20,15 +20,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // folders are those that mongotest is held to.
 var folders = []string{"change-streams", "crud", "retryable-reads", "retryable-writes"}
 
-// servers is how many servers of ours share the files of one version: most of
+// servers is how many servers of ours share the tests of one version: most of
 // the time goes by while a driver waits to look again for its primary.
-const servers = 8
+const servers = 16
 
 // enough is the share of the tests in scope that must pass.
 const enough = 0.95
 
 // TestScenarios runs the published scenarios against mongotest as each version
-// that it offers, or against the server that BOTWATCH_TEST_MONGODB_URI names.
+// that it offers (with -short the newest only), or against the server that
+// BOTWATCH_TEST_MONGODB_URI names.
 // BOTWATCH_SCENARIOS_TABLE=1 prints the table without -v.
 func TestScenarios(t *testing.T) {
 	files := load(t)
@@ -44,6 +45,9 @@ func TestScenarios(t *testing.T) {
 		runAll(t, tally, server{name: "given"}, []string{uri}, files)
 	} else {
 		for _, s := range ours {
+			if testing.Short() && s.options.Version != newest {
+				continue
+			}
 			t.Run(s.name, func(t *testing.T) {
 				var uris []string
 				for range servers {
@@ -69,31 +73,46 @@ var newer = []string{
 	"change-streams/change-streams-nsType.json", // 8.1
 }
 
-// runAll runs all files against one deployment, or against several that are
+// scenario is one test of a file.
+type scenario struct {
+	file *scenarios.File
+	test *scenarios.Test
+}
+
+// runAll runs all tests against one deployment, or against several that are
 // alike, each of which runs one test at a time.
 func runAll(t *testing.T, tally *scenarios.Tally, s server, uris []string, files []*scenarios.File) {
-	queue := make(chan *scenarios.File)
-	var wg sync.WaitGroup
+	var deployments []*scenarios.Deployment
 	for _, uri := range uris {
 		d, err := scenarios.Connect(t.Context(), uri)
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer disconnect(t, d)
+		deployments = append(deployments, d)
+	}
+	queue := make(chan scenario)
+	var wg sync.WaitGroup
+	for _, d := range deployments {
 		wg.Go(func() {
-			defer disconnect(t, d)
-			for f := range queue {
-				tests, err := s.tests(d.Facts, f)
-				if err != nil {
-					t.Errorf("%s: %v", f.Name, err)
-				}
-				if len(tests) > 0 {
-					t.Run(f.Folder+"/"+f.Name, func(t *testing.T) { runFile(t, tally, s, d, f, tests) })
-				}
+			for c := range queue {
+				t.Run(c.file.Folder+"/"+c.file.Name+"/"+c.test.Description, func(t *testing.T) {
+					runOne(t, tally, s.name, d, c)
+				})
 			}
 		})
 	}
 	for _, f := range files {
-		queue <- f
+		for i := range f.Tests {
+			c := scenario{f, &f.Tests[i]}
+			runs, err := s.runs(deployments[0].Facts, c)
+			if err != nil {
+				t.Errorf("%s: %v", scenarios.Name(f, c.test), err)
+			}
+			if runs {
+				queue <- c
+			}
+		}
 	}
 	close(queue)
 	wg.Wait()
@@ -107,30 +126,24 @@ func disconnect(t *testing.T, d *scenarios.Deployment) {
 	}
 }
 
-func runFile(
-	t *testing.T, tally *scenarios.Tally, s server, d *scenarios.Deployment, f *scenarios.File, tests []*scenarios.Test,
-) {
-	for _, test := range tests {
-		t.Run(test.Description, func(t *testing.T) {
-			reason, err := scenarios.Scope(f, test, d.Facts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if reason != scenarios.InScope {
-				tally.Out(s.name, f, reason)
-				t.Skip("out of scope: ", reason)
-			}
-			err = d.Run(t.Context(), f, test)
-			name := scenarios.Name(f, test)
-			switch asKnown := tally.Ran(s.name, f, test, err); {
-			case !asKnown && err != nil:
-				t.Error(err)
-			case !asKnown:
-				t.Error("passes, but is known to fail: ", scenarios.Known(name))
-			case err != nil:
-				t.Logf("fails as known, because %s: %v", scenarios.Known(name), err)
-			}
-		})
+func runOne(t *testing.T, tally *scenarios.Tally, target string, d *scenarios.Deployment, c scenario) {
+	reason, err := scenarios.Scope(c.file, c.test, d.Facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reason != scenarios.InScope {
+		tally.Out(target, c.file, reason)
+		t.Skip("out of scope: ", reason)
+	}
+	err = d.Run(t.Context(), c.file, c.test)
+	why := scenarios.Known(scenarios.Name(c.file, c.test))
+	switch asKnown := tally.Ran(target, c.file, c.test, err); {
+	case !asKnown && err != nil:
+		t.Error(err)
+	case !asKnown:
+		t.Error("passes, but is known to fail because ", why)
+	case err != nil:
+		t.Logf("fails because %s: %v", why, err)
 	}
 }
 

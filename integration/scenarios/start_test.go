@@ -37,27 +37,16 @@ func (s server) start(t testing.TB) string {
 	return mongotest.Start(t, s.options).URI()
 }
 
-// tests gives those of a file that the server, of which the facts are, is for.
-func (s server) tests(facts scenarios.Facts, f *scenarios.File) ([]*scenarios.Test, error) {
-	var tests []*scenarios.Test
-	for i := range f.Tests {
-		test := &f.Tests[i]
-		if s.beside != scenarios.InScope {
-			here, err := scenarios.Scope(f, test, facts)
-			if err != nil {
-				return nil, err
-			}
-			plain := facts
-			plain.Topology, plain.Auth = "replicaset", false
-			there, err := scenarios.Scope(f, test, plain)
-			if err != nil {
-				return nil, err
-			}
-			if here != scenarios.InScope || there != s.beside {
-				continue
-			}
-		}
-		tests = append(tests, test)
+// runs tells whether the server, of which the facts are, is for a test.
+func (s server) runs(facts scenarios.Facts, c scenario) (bool, error) {
+	if s.beside == scenarios.InScope {
+		return true, nil
 	}
-	return tests, nil
+	here, err := scenarios.Scope(c.file, c.test, facts)
+	if err != nil || here != scenarios.InScope {
+		return false, err
+	}
+	facts.Topology, facts.Auth = "replicaset", false
+	there, err := scenarios.Scope(c.file, c.test, facts)
+	return there == s.beside, err
 }
