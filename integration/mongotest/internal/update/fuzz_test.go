@@ -2,10 +2,13 @@ package update_test
 
 import (
 	"bytes"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
+	"botwatch/integration/mongotest/internal/fault"
 	"botwatch/integration/mongotest/internal/match"
 	"botwatch/integration/mongotest/internal/update"
 	"botwatch/integration/mongotest/internal/value"
@@ -166,6 +169,86 @@ func FuzzDifference(f *testing.F) {
 		}
 		if result.Changed && !result.Replaced {
 			checkReplay(t, with(old), result)
+		}
+	})
+}
+
+// operators makes an update of a few operators on a document's own paths and
+// on others.
+func (g generator) operators(d value.Doc) value.Doc {
+	paths := []string{"a", "b", "c.a", "a.0", "a.$[]", "a.$[].b", "b.2", "a.b.c", "a.$", "c.1.a"}
+	var walk func(v value.Value, at string)
+	walk = func(v value.Value, at string) {
+		if value.IsDocument(v) || value.IsArray(v) {
+			for name, e := range value.Elements(value.Doc(v.Value)) {
+				if name != "d.e" && len(at) < 12 {
+					walk(e, strings.TrimPrefix(at+"."+name, "."))
+				}
+			}
+		}
+		if at != "" {
+			paths = append(paths, at)
+		}
+	}
+	walk(value.Document(d), "")
+	arguments := map[string]func() value.Value{
+		"$set":   func() value.Value { return g.value(2) },
+		"$unset": func() value.Value { return value.Int32(1) },
+		"$inc":   func() value.Value { return value.Int32(int32(g.IntN(3))) },
+		"$mul":   func() value.Value { return value.Double(float64(g.IntN(3))) },
+		"$min":   func() value.Value { return g.value(1) },
+		"$max":   func() value.Value { return g.value(1) },
+		"$push": func() value.Value {
+			return value.Document(value.D("$each", []value.Value{g.value(1), g.value(0)}, "$position", g.IntN(5)-2, "$slice", g.IntN(9)-4))
+		},
+		"$addToSet":    func() value.Value { return value.Document(value.D("$each", []value.Value{g.value(1), g.value(0)})) },
+		"$pull":        func() value.Value { return g.value(0) },
+		"$pullAll":     func() value.Value { return value.Array(g.value(0), g.value(0)) },
+		"$pop":         func() value.Value { return value.Int32(1) },
+		"$rename":      func() value.Value { return value.String(paths[g.IntN(len(paths))]) },
+		"$setOnInsert": func() value.Value { return g.value(1) },
+	}
+	names := slices.Sorted(maps.Keys(arguments))
+	b := value.NewBuilder(nil)
+	for _, i := range g.Perm(len(names))[:1+g.IntN(2)] {
+		b.Open(names[i], false)
+		for _, p := range g.Perm(len(paths))[:1+g.IntN(2)] {
+			b.Append(paths[p], arguments[names[i]]())
+		}
+		b.Close()
+	}
+	return b.Doc()
+}
+
+// FuzzOperators: the description of what operators did leads from the old
+// document to the new one; and an update says so when it does nothing.
+func FuzzOperators(f *testing.F) {
+	for i := range uint64(1000) {
+		f.Add(i)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		g := generator{rand.New(rand.NewPCG(seed, 2))}
+		old := g.doc(3)
+		operators := g.operators(old)
+		u, err := update.Compile(value.Document(operators), nil, env)
+		if err != nil {
+			return
+		}
+		result, err := u.Apply(old, 1, false)
+		if err != nil {
+			return
+		}
+		if err := value.Validate(result.Doc); err != nil {
+			t.Fatal(err)
+		}
+		if !result.Changed && !bytes.Equal(result.Doc, old) {
+			t.Errorf("%v says that %v did not change, but it is %v", operators, old, result.Doc)
+		}
+		if result.Changed {
+			checkReplay(t, old, result)
+		}
+		if _, err := u.Upsert(nil); err != nil && fault.Of(err).Code == fault.InternalError {
+			t.Error(err)
 		}
 	})
 }

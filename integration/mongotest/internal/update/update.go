@@ -181,6 +181,13 @@ func (u *Update) Upsert(filter *match.Filter) (value.Doc, error) {
 	case bson.TypeArray, bson.TypeRegex, value.Undefined:
 		return nil, fault.New(fault.InvalidIdField, "the '_id' value cannot be of type %s", value.TypeName(id.Type))
 	}
+	if value.IsDocument(id) {
+		for name := range value.Elements(value.Doc(id.Value)) {
+			if name != "" && name[0] == '$' {
+				return nil, fault.New(fault.DollarPrefixedFieldName, "the dollar ($) prefixed field '%s' in '_id' is not allowed", name)
+			}
+		}
+	}
 	return idFirst(result.Doc, id), nil
 }
 

@@ -28,6 +28,7 @@ func TestUpsert(t *testing.T) {
 		{rule: "a replacement for a part of _id", query: `{"_id.a":1}`, update: `{"b":2}`, code: fault.NotExactValueField},
 		{rule: "a pipeline", query: `{"_id":1,"a":2}`, update: `[{"$set":{"b":{"$add":["$a",1]}}}]`, want: `{"_id":1,"a":2,"b":3}`},
 		{rule: "an _id that cannot be", query: `{"a":1}`, update: `{"$set":{"_id":[1]}}`, code: fault.InvalidIdField},
+		{rule: "an _id with an operator's name", query: `{"a":1}`, update: `{"$set":{"_id":{"$b":1}}}`, code: fault.DollarPrefixedFieldName},
 		{rule: "a positional $", query: `{"a":1}`, update: `{"$set":{"b.$":1}}`, code: fault.BadValue},
 		{rule: "no change is a document too", query: `{"_id":1}`, update: `{"$unset":{"a":1}}`, want: `{"_id":1}`},
 	} {
