@@ -1,6 +1,7 @@
 package mongotest
 
 import (
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -219,17 +220,31 @@ func (s *Server) replSetGetStatus(*call) (value.Doc, error) {
 		"members", []value.Doc{member}), nil
 }
 
-// replSetStepDown makes the server a secondary for so many seconds.
+// replSetStepDown makes the server a secondary for so many seconds. It must be
+// forced: there is no other member that could catch up, and so be elected. (A
+// real server waits for one before it says so.)
 func (s *Server) replSetStepDown(c *call) (value.Doc, error) {
 	if s.options.Standalone {
 		return nil, fault.New(fault.NoReplicationEnabled, "not running with --replSet")
 	}
-	seconds := c.integer("replSetStepDown", 60)
-	if seconds <= 0 {
-		return nil, fault.New(fault.BadValue, "stepdown period must be a positive integer")
+	seconds, force := c.integer("replSetStepDown", 60), c.flag("force", false)
+	wait := int64(10)
+	if force {
+		wait = 0
 	}
-	if !s.topology.primary() {
+	wait = c.natural("secondaryCatchUpPeriodSecs", wait)
+	if err := c.bad(); err != nil {
+		return nil, err
+	}
+	switch {
+	case seconds <= 0 || seconds > math.MaxInt32:
+		return nil, fault.New(fault.BadValue, "stepdown period must be a positive integer")
+	case wait >= seconds:
+		return nil, fault.New(fault.BadValue, "stepdown period must be longer than secondaryCatchUpPeriodSecs")
+	case !s.topology.primary():
 		return nil, fault.New(fault.NotWritablePrimary, "not primary so can't step down")
+	case !force:
+		return nil, fault.New(fault.ExceededTimeLimit, "No electable secondaries caught up. Please use the replSetStepDown command with the argument {force: true} to force node to step down.")
 	}
 	s.stepDownFor(time.Duration(seconds) * time.Second)
 	return ok(), nil

@@ -86,9 +86,6 @@ func (s *Server) bulkResult(c *call, ops []value.Doc, outcomes []outcome, errors
 	var inserted, matched, modified, upserted, deleted, failed int64
 	var docs []value.Doc
 	for i, o := range outcomes {
-		if o.err != nil && retryable(o.err.Code) {
-			return nil, o.err
-		}
 		kind := command(ops[i])
 		b := value.NewBuilder(nil)
 		if o.err != nil {

@@ -32,6 +32,7 @@ type call struct {
 	txn       int64    // txnNumber; -1 for none
 	majority  bool     // readConcern
 	concern   writeConcern
+	writing   bool // it needs the primary, and waits for its write concern
 	collation *collation.Collation
 	fault     error
 	cutReply  bool // a rule ends the connection instead of a reply

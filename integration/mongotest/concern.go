@@ -2,6 +2,7 @@ package mongotest
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -59,11 +60,11 @@ func (s *Server) readConcern(c *call, h handler) error {
 	if !c.majority {
 		return nil
 	}
-	return s.committed(c, after)
+	return s.committed(c.ctx, after)
 }
 
 // committed waits until the majority has what was written up to a time.
-func (s *Server) committed(c *call, at bson.Timestamp) error {
+func (s *Server) committed(ctx context.Context, at bson.Timestamp) error {
 	for {
 		changed := s.store.Changed()
 		if !at.After(s.store.Committed()) {
@@ -76,8 +77,8 @@ func (s *Server) committed(c *call, at bson.Timestamp) error {
 			if down, now, _, _ := s.topology.state(); down || now != term {
 				return fault.New(fault.InterruptedDueToReplStateChange, "operation was interrupted")
 			}
-		case <-c.ctx.Done():
-			return c.ctx.Err()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
@@ -96,7 +97,7 @@ func (c *call) readWriteConcern() error {
 			c.concern.w = v
 		case "wtimeout":
 			n, _ := value.Integer(v)
-			c.concern.wtimeout = time.Duration(n) * time.Millisecond
+			c.concern.wtimeout = time.Duration(min(n, math.MaxInt32)) * time.Millisecond
 		case "j", "fsync", "provenance":
 		default:
 			return fault.New(fault.UnknownField, "BSON field 'writeConcern.%s' is an unknown field.", name)
@@ -137,9 +138,6 @@ func (s *Server) acknowledge(c *call, result value.Doc) (value.Doc, error) {
 	if failed == nil {
 		return result, nil
 	}
-	if failed.Code == fault.MaxTimeMSExpired {
-		return nil, failed
-	}
 	b := value.NewBuilder(nil)
 	for name, v := range value.Elements(result) {
 		b.Append(name, v)
@@ -155,27 +153,23 @@ func (s *Server) acknowledge(c *call, result value.Doc) (value.Doc, error) {
 	return b.Doc(), nil
 }
 
+// awaitMajority waits until a majority has all that was written. What ends that
+// before is no error of the write, which is done.
 func (s *Server) awaitMajority(c *call) *fault.Error {
-	at := s.store.Applied()
-	if !at.After(s.store.Committed()) {
-		return nil
-	}
-	waiting := *c
+	ctx := c.ctx
 	if c.concern.wtimeout > 0 {
-		ctx, cancel := context.WithTimeout(c.ctx, c.concern.wtimeout)
+		limited, cancel := context.WithTimeout(ctx, c.concern.wtimeout)
 		defer cancel()
-		waiting.ctx = ctx
+		ctx = limited
 	}
-	err := s.committed(&waiting, at)
-	switch {
-	case err == nil:
+	err := s.committed(ctx, s.store.Applied())
+	if err == nil {
 		return nil
-	case c.ctx.Err() != nil:
-		return fault.New(fault.MaxTimeMSExpired, "operation exceeded time limit")
-	case waiting.ctx.Err() != nil:
+	}
+	if ctx.Err() != nil && c.ctx.Err() == nil {
 		e := fault.New(fault.WriteConcernTimeout, "waiting for replication timed out")
 		e.Extra = value.D("errInfo", value.D("wtimeout", true))
 		return e
 	}
-	return fault.Of(err)
+	return fault.Of(interrupted(err))
 }

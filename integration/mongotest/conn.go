@@ -63,22 +63,10 @@ func (c *conn) serve() {
 	reading := make(chan struct{})
 	go func() {
 		defer close(reading)
-		defer close(requests)
 		defer c.cancel()
-		for {
-			m, err := c.in.Read()
-			var f *fault.Error
-			if err != nil && !errors.As(err, &f) {
-				if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-					c.Close()
-				}
-				return
-			}
-			select {
-			case requests <- request{m, err}:
-			case <-c.ctx.Done():
-				return
-			}
+		if err := c.read(requests); errors.Is(err, wire.ErrMalformed) {
+			// What came before is answered yet, while its client is there.
+			_, _ = io.Copy(io.Discard, c.Conn)
 		}
 	}()
 	for r := range requests {
@@ -91,12 +79,26 @@ func (c *conn) serve() {
 	<-reading
 }
 
+// read reads requests until the connection ends, or what comes is none.
+func (c *conn) read(requests chan<- request) error {
+	defer close(requests)
+	for {
+		m, err := c.in.Read()
+		var f *fault.Error
+		if err != nil && !errors.As(err, &f) {
+			return err
+		}
+		select {
+		case requests <- request{m, err}:
+		case <-c.ctx.Done():
+			return c.ctx.Err()
+		}
+	}
+}
+
 // answer answers one request, and says whether the connection goes on.
 func (c *conn) answer(r request) bool {
 	m := r.message
-	if m == nil {
-		return false
-	}
 	if r.err != nil {
 		return m.Flags&wire.MoreToCome != 0 || c.write(m, failure(fault.Of(r.err)), 0)
 	}
@@ -118,7 +120,7 @@ func (c *conn) answer(r request) bool {
 			RequestID: c.nextID, Flags: m.Flags, Compressor: m.Compressor,
 			Body: following(m.Body, reply), Sequences: m.Sequences,
 		}
-		if reply, alive = c.server.dispatch(c, m); !alive {
+		if reply, alive = c.server.dispatch(c, m); !alive || c.ctx.Err() != nil {
 			return false
 		}
 	}
@@ -203,13 +205,19 @@ func (c *conn) introduce(call *call) error {
 		return fault.New(fault.ClientMetadataCannotBeMutated, "The client metadata document may only be sent in the first hello")
 	}
 	c.introduced = true
-	application := value.Get(client, "application")
-	if value.IsDocument(application) {
-		if name, ok := value.Text(value.Get(value.Doc(application.Value), "name")); ok {
-			c.app.Store(&name)
-		}
-	}
+	name := applicationName(client)
+	c.app.Store(&name)
 	return nil
+}
+
+// applicationName gives the appName in a client's description of itself.
+func applicationName(client value.Doc) string {
+	application := value.Get(client, "application")
+	if !value.IsDocument(application) {
+		return ""
+	}
+	name, _ := value.Text(value.Get(value.Doc(application.Value), "name"))
+	return name
 }
 
 // compression agrees on compressors: those of the client's that are known here.

@@ -3,6 +3,7 @@ package mongotest
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -39,7 +40,7 @@ func (s *Server) dispatch(conn *conn, m *wire.Message) (reply value.Doc, alive b
 		return nil, false
 	}
 	point := s.failPoints.take(c)
-	if point != nil && point.block > 0 && !sleep(conn.ctx, point.block) {
+	if point != nil && point.blocks && !sleep(conn.ctx, point.block) {
 		return nil, false
 	}
 	var result value.Doc
@@ -48,12 +49,11 @@ func (s *Server) dispatch(conn *conn, m *wire.Message) (reply value.Doc, alive b
 	case point != nil && point.cut:
 		return nil, false
 	case point != nil && point.code != 0:
-		e := fault.New(point.code, "Failing command via 'failCommand' failpoint")
-		err = e
+		err = fault.New(point.code, "Failing command via 'failCommand' failpoint")
 	default:
 		result, err = s.do(c)
 	}
-	if !s.rules.after(c) {
+	if c.cutReply {
 		return nil, false
 	}
 	return s.reply(c, result, err, point), true
@@ -86,35 +86,59 @@ func (s *Server) do(c *call) (value.Doc, error) {
 	if err := c.begin(); err != nil {
 		return nil, err
 	}
+	c.writing = h.flags&writes != 0 || c.name == "aggregate" && s.outputs(c)
 	if err := s.mayRun(c, h); err != nil {
 		return nil, err
 	}
-	if c.name != "getMore" {
-		if limit := c.natural("maxTimeMS", 0); limit > 0 {
-			ctx, cancel := context.WithTimeout(c.ctx, time.Duration(limit)*time.Millisecond)
-			defer cancel()
-			c.ctx = ctx
-		}
+	limit := c.natural("maxTimeMS", 0)
+	if limit > math.MaxInt32 {
+		return nil, fault.New(fault.BadValue, "%d value for maxTimeMS is out of range [0, %d]", limit, math.MaxInt32)
+	}
+	if limit > 0 && c.name != "getMore" { // where it says how long events are waited for
+		ctx, cancel := context.WithTimeout(c.ctx, time.Duration(limit)*time.Millisecond)
+		defer cancel()
+		c.ctx = ctx
 	}
 	if err := s.readConcern(c, h); err != nil {
-		return nil, err
+		return nil, interrupted(err)
 	}
 	if err := c.bad(); err != nil {
 		return nil, err
 	}
-	result, err := h.run(s, c)
+	result, err := s.run(c, h)
 	if err == nil {
 		err = c.bad()
 	}
-	if err == nil && h.flags&writes != 0 {
+	if err == nil && c.writing {
 		result, err = s.acknowledge(c, result)
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fault.New(fault.MaxTimeMSExpired, "operation exceeded time limit")
-	} else if errors.Is(err, context.Canceled) {
-		err = fault.New(fault.InterruptedAtShutdown, "interrupted at shutdown")
+	return result, interrupted(err)
+}
+
+// run runs the command. Those that write do so under one primary: a step-down
+// waits for them.
+func (s *Server) run(c *call, h handler) (value.Doc, error) {
+	if !c.writing {
+		return h.run(s, c)
 	}
-	return result, err
+	s.topology.writing.RLock()
+	defer s.topology.writing.RUnlock()
+	if err := s.mayRun(c, h); err != nil {
+		return nil, err
+	}
+	return h.run(s, c)
+}
+
+// interrupted gives the error that a command answers with where its context
+// ended, and other errors as they are.
+func interrupted(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fault.New(fault.MaxTimeMSExpired, "operation exceeded time limit")
+	case errors.Is(err, context.Canceled):
+		return fault.New(fault.InterruptedAtShutdown, "interrupted at shutdown")
+	}
+	return err
 }
 
 // api holds a request against the stable API that it declares.
@@ -141,7 +165,7 @@ func (s *Server) mayRun(c *call, h handler) error {
 	if s.topology.primary() {
 		return nil
 	}
-	if h.flags&writes != 0 || c.name == "aggregate" && s.outputs(c) {
+	if c.writing {
 		return fault.New(fault.NotWritablePrimary, "not primary")
 	}
 	if h.flags&reads != 0 {
@@ -195,6 +219,10 @@ func (s *Server) reply(c *call, result value.Doc, err error, point *failPoint) v
 	if len(labels.list) > 0 {
 		b.Append("errorLabels", value.Of(labels.list))
 	}
+	if labels.turned && !s.options.Standalone {
+		_, _, counter, _ := s.topology.state()
+		b.Append("topologyVersion", value.Document(s.topology.version(counter)))
+	}
 	if !s.options.Standalone {
 		applied := s.store.Applied()
 		b.Append("$clusterTime", value.Of(value.D(
@@ -210,13 +238,15 @@ func (s *Server) reply(c *call, result value.Doc, err error, point *failPoint) v
 
 // labels are the errorLabels of a reply.
 type labels struct {
-	c     *call
-	point *failPoint
-	list  []string
+	c      *call
+	point  *failPoint
+	list   []string
+	turned bool // the error is about who is primary, and goes with topologyVersion
 }
 
 func (l *labels) of(e *fault.Error) {
 	l.list = append(l.list, e.Labels...)
+	l.turned = notPrimary(e.Code)
 	if l.given() {
 		return
 	}
@@ -230,10 +260,11 @@ func (l *labels) of(e *fault.Error) {
 
 // concern labels a write concern error.
 func (l *labels) concern(v value.Value) {
+	code, _ := value.Integer(value.Get(value.Doc(v.Value), "code"))
+	l.turned = notPrimary(fault.Code(code))
 	if l.given() {
 		return
 	}
-	code, _ := value.Integer(value.Get(value.Doc(v.Value), "code"))
 	if l.c.retryable() && retryable(fault.Code(code)) {
 		l.add("RetryableWriteError")
 	}
@@ -256,26 +287,32 @@ func (l *labels) add(name string) {
 	}
 }
 
-// retryable says that a write may be tried again after an error.
-func retryable(code fault.Code) bool {
+// notPrimary says that an error is about who is primary.
+func notPrimary(code fault.Code) bool {
 	switch code {
-	case fault.HostUnreachable, fault.HostNotFound, fault.NetworkTimeout, fault.ShutdownInProgress,
-		fault.PrimarySteppedDown, fault.ExceededTimeLimit, fault.SocketException, fault.NotWritablePrimary,
-		fault.InterruptedAtShutdown, fault.InterruptedDueToReplStateChange, fault.NotPrimaryNoSecondaryOk,
-		fault.NotPrimaryOrSecondary:
+	case fault.PrimarySteppedDown, fault.NotWritablePrimary, fault.InterruptedDueToReplStateChange,
+		fault.NotPrimaryNoSecondaryOk, fault.NotPrimaryOrSecondary:
 		return true
 	}
 	return false
 }
 
-// resumable says that a change stream may be resumed after an error.
-func resumable(code fault.Code) bool {
+// retryable says that a write may be tried again after an error.
+func retryable(code fault.Code) bool {
 	switch code {
 	case fault.HostUnreachable, fault.HostNotFound, fault.NetworkTimeout, fault.ShutdownInProgress,
-		fault.PrimarySteppedDown, fault.ExceededTimeLimit, fault.SocketException, fault.NotWritablePrimary,
-		fault.InterruptedAtShutdown, fault.InterruptedDueToReplStateChange, fault.NotPrimaryNoSecondaryOk,
-		fault.NotPrimaryOrSecondary, 63, 150, 13388, 234, 133, 134, 43:
+		fault.ExceededTimeLimit, fault.SocketException, fault.InterruptedAtShutdown:
 		return true
 	}
-	return false
+	return notPrimary(code)
+}
+
+// resumable says that a change stream may be resumed after an error. A lost
+// cursor (43) clients know by its code.
+func resumable(code fault.Code) bool {
+	switch code {
+	case 63, 133, 134, 150, 234, 13388:
+		return true
+	}
+	return retryable(code)
 }

@@ -1,6 +1,7 @@
 package mongotest
 
 import (
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 type failPoints struct {
 	mu     sync.Mutex
 	active *failPoint
+	count  int64 // how often one was entered
 }
 
 // failPoint is what failCommand's data say.
@@ -23,7 +25,6 @@ type failPoint struct {
 	mode  string // alwaysOn, times, skip, activationProbability
 	left  int64  // of times, or to be skipped
 	share float64
-	count int64 // how often it was entered
 
 	commands map[string]bool
 	app      string
@@ -31,6 +32,7 @@ type failPoint struct {
 	code     fault.Code
 	labels   []string // nil where none are dictated
 	cut      bool
+	blocks   bool
 	block    time.Duration
 	concern  value.Doc
 }
@@ -43,18 +45,9 @@ func (f *failPoints) take(c *call) *failPoint {
 	if p == nil || !p.commands[c.name] || c.name == "configureFailPoint" {
 		return nil
 	}
-	if p.app != "" && p.app != c.conn.appName() {
+	cmd := c.command()
+	if p.app != "" && p.app != cmd.App || p.ns != "" && p.ns != cmd.DB+"."+cmd.Coll {
 		return nil
-	}
-	if p.ns != "" {
-		db, _ := value.Text(value.Get(c.body, "$db"))
-		coll, _ := value.Text(value.Get(c.body, c.name))
-		if coll == "" { // getMore names it elsewhere
-			coll, _ = value.Text(value.Get(c.body, "collection"))
-		}
-		if p.ns != db+"."+coll {
-			return nil
-		}
 	}
 	switch p.mode {
 	case "times":
@@ -72,58 +65,82 @@ func (f *failPoints) take(c *call) *failPoint {
 			return nil
 		}
 	}
-	p.count++
+	f.count++
 	return p
 }
 
-// configureFailPoint sets a fail point, or ends it.
+// configureFailPoint sets a fail point, or ends it. The reply's count says how
+// often one was entered, ever.
 func (s *Server) configureFailPoint(c *call) (value.Doc, error) {
-	name := c.text("configureFailPoint")
-	switch name {
-	case "failCommand":
-	default:
+	if name := c.text("configureFailPoint"); name != "failCommand" {
 		return nil, fault.NotOffered("the fail point %s", name)
 	}
-	p := &failPoint{commands: map[string]bool{}}
-	mode := value.Get(c.body, "mode")
-	if text, ok := value.Text(mode); ok {
-		p.mode = text
-		if text != "off" && text != "alwaysOn" {
-			return nil, fault.New(fault.BadValue, "unknown mode: %s", text)
-		}
-	} else if value.IsDocument(mode) {
-		for field, v := range value.Elements(value.Doc(mode.Value)) {
-			p.mode = field
-			p.left, _ = value.Integer(v)
-			p.share, _ = value.Float(v)
-			switch {
-			case field != "times" && field != "skip" && field != "activationProbability":
-				return nil, fault.New(fault.BadValue, "unknown mode: %s", field)
-			case p.left < 0:
-				return nil, fault.New(fault.BadValue, "'%s' must not be negative", field)
-			}
-		}
-	} else {
-		return nil, fault.New(fault.TypeMismatch, "'mode' must be a string or JSON object")
+	p := &failPoint{commands: map[string]bool{}, block: -1}
+	if err := p.setMode(value.Get(c.body, "mode")); err != nil {
+		return nil, err
 	}
 	for field, v := range value.Elements(c.doc("data")) {
 		if err := p.set(field, v); err != nil {
 			return nil, err
 		}
 	}
+	if err := c.bad(); err != nil {
+		return nil, err
+	}
+	if p.blocks && p.block < 0 {
+		return nil, fault.New(fault.InvalidOptions, "must specify 'blockTimeMS' when 'blockConnection' is true")
+	}
 	f := &s.failPoints
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	count := int64(0)
-	if f.active != nil {
-		count = f.active.count
-	}
 	f.active = nil
 	if p.mode != "off" {
-		p.count = count
 		f.active = p
 	}
-	return ok("count", value.Int64(count)), nil
+	return ok("count", value.Int64(f.count)), nil
+}
+
+// setMode reads when the fail point acts.
+func (p *failPoint) setMode(mode value.Value) error {
+	if text, ok := value.Text(mode); ok {
+		if p.mode = text; text != "off" && text != "alwaysOn" {
+			return fault.New(fault.BadValue, "unknown mode: %s", text)
+		}
+		return nil
+	}
+	if !value.IsDocument(mode) {
+		return fault.New(fault.TypeMismatch, "'mode' must be a string or JSON object")
+	}
+	for field, v := range value.Elements(value.Doc(mode.Value)) {
+		if p.mode != "" {
+			return fault.New(fault.BadValue, "'mode' must have one field")
+		}
+		p.mode = field
+		switch field {
+		case "times", "skip":
+			n, ok := value.Integer(v)
+			if !ok {
+				return fault.New(fault.TypeMismatch, "'%s' option to 'mode' must be a number", field)
+			}
+			if p.left = n; n < 0 {
+				return fault.New(fault.BadValue, "'%s' option to 'mode' must be positive", field)
+			}
+		case "activationProbability":
+			share, ok := value.Float(v)
+			if !ok {
+				return fault.New(fault.TypeMismatch, "'activationProbability' option to 'mode' must be a number")
+			}
+			if p.share = share; !(share >= 0 && share <= 1) {
+				return fault.New(fault.BadValue, "'activationProbability' must be between 0.0 and 1.0")
+			}
+		default:
+			return fault.New(fault.BadValue, "unknown mode: %s", field)
+		}
+	}
+	if p.mode == "" {
+		return fault.New(fault.BadValue, "'mode' must say one")
+	}
+	return nil
 }
 
 func (p *failPoint) set(field string, v value.Value) error {
@@ -159,17 +176,13 @@ func (p *failPoint) set(field string, v value.Value) error {
 	case "closeConnection":
 		p.cut = value.Truthy(v)
 	case "blockConnection":
-		if !value.Truthy(v) {
-			p.block = -1
-		}
+		p.blocks = value.Truthy(v)
 	case "blockTimeMS":
 		n, ok := value.Integer(v)
-		if !ok || n < 0 {
+		if !ok || n < 0 || n > math.MaxInt32 {
 			return wrong
 		}
-		if p.block == 0 {
-			p.block = time.Duration(n) * time.Millisecond
-		}
+		p.block = time.Duration(n) * time.Millisecond
 	case "writeConcernError":
 		if !value.IsDocument(v) {
 			return wrong

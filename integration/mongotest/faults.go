@@ -14,7 +14,8 @@ import (
 // nothing; what is, happens in the order of the fields.
 type Rule struct {
 	// App, Commands and Match choose commands: by the client's appName, by name,
-	// by a function of its own; each that is not set chooses all.
+	// by a function of its own, which must not call the server; each that is not
+	// set chooses all.
 	App      string
 	Commands []string
 	Match    func(Command) bool
@@ -24,7 +25,8 @@ type Rule struct {
 	// Arrived is told of each command that it acts on. The channel must have room,
 	// or a reader: the command waits.
 	Arrived chan<- Command
-	// Hold keeps a command back until the channel gives a value or is closed.
+	// Hold keeps a command back until the channel gives a value or is closed. It
+	// is never done if its client goes meanwhile.
 	Hold <-chan struct{}
 	// Delay keeps it back for a time.
 	Delay time.Duration
@@ -47,8 +49,13 @@ func (c *call) command() Command {
 	cmd := Command{Name: c.name, App: c.conn.appName()}
 	cmd.DB, _ = value.Text(value.Get(c.body, "$db"))
 	field := c.name
-	if field == "getMore" {
+	switch c.name {
+	case "getMore":
 		field = "collection"
+	case "hello", "isMaster", "ismaster": // the first one says the name itself
+		if client := value.Get(c.body, "client"); cmd.App == "" && value.IsDocument(client) {
+			cmd.App = applicationName(value.Doc(client.Value))
+		}
 	}
 	cmd.Coll, _ = value.Text(value.Get(c.body, field))
 	return cmd
@@ -133,9 +140,6 @@ func (rs *rules) before(c *call) bool {
 	}
 	return true
 }
-
-// after says whether a command is answered.
-func (rs *rules) after(c *call) bool { return !c.cutReply }
 
 // Cut ends the connections of a client, by its appName; all for "".
 func (s *Server) Cut(app string) {

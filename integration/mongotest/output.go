@@ -16,9 +16,6 @@ import (
 
 // write does what $out and $merge do with a pipeline's result.
 func (s *Server) write(c *call, out *aggregate.Output, result aggregate.Iterator, env *expr.Env) error {
-	if !s.topology.primary() {
-		return fault.New(fault.NotWritablePrimary, "not primary")
-	}
 	db := out.DB
 	if db == "" {
 		db = c.db

@@ -311,11 +311,7 @@ func (s *Server) aggregate(c *call) (value.Doc, error) {
 			return nil, err
 		}
 		cur.source = aggregate.Docs()
-		result, err := s.answer(c, cur, batch, true)
-		if err != nil {
-			return nil, err
-		}
-		return s.acknowledge(c, result)
+		return s.answer(c, cur, batch, true)
 	}
 	return s.answer(c, cur, batch, false)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -108,6 +109,9 @@ func Listen(o Options) (*Server, error) {
 	if o.OplogMB < 0 {
 		return nil, fmt.Errorf("an oplog of %d MiB", o.OplogMB)
 	}
+	if o.TTLInterval < 0 {
+		return nil, fmt.Errorf("a TTL interval of %v", o.TTLInterval)
+	}
 	s := &Server{options: o, version: v, began: time.Now(), conns: map[*conn]struct{}{}}
 	s.store = engine.New(engine.Options{Log: !o.Standalone, LogBytes: int64(o.OplogMB) << 20})
 	if o.User != "" {
@@ -138,10 +142,10 @@ func (s *Server) Addr() string { return s.addr }
 func (s *Server) URI() string {
 	login, query := "", "/?directConnection=true"
 	if s.options.User != "" {
-		login = userinfo(s.options.User, s.options.Password) + "@"
+		login = url.UserPassword(s.options.User, s.options.Password).String() + "@"
 	}
 	if !s.options.Standalone {
-		query = "/?replicaSet=" + s.options.ReplicaSet
+		query = "/?replicaSet=" + url.QueryEscape(s.options.ReplicaSet)
 	}
 	return "mongodb://" + login + s.addr + query
 }
@@ -150,6 +154,7 @@ func (s *Server) URI() string {
 // nothing of it runs any more.
 func (s *Server) Close() {
 	s.stop()
+	s.topology.stop()
 	s.listener.Close()
 	s.mu.Lock()
 	for c := range s.conns {

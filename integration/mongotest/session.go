@@ -91,6 +91,10 @@ func (c *call) begin() error {
 	if c.has("txnNumber") {
 		c.txn = c.integer("txnNumber", -1)
 		switch {
+		case c.txn < 0:
+			return fault.New(fault.InvalidOptions, "Transaction number cannot be negative")
+		case !retryableCommands[c.name]:
+			return fault.New(50768, "txnNumber may only be provided for retryable write commands, and %s is none", c.name)
 		case c.server.options.Standalone:
 			return fault.New(fault.IllegalOperation, "Transaction numbers are only allowed on a replica set member or mongos")
 		case c.session == nil:
@@ -102,6 +106,9 @@ func (c *call) begin() error {
 	}
 	return c.bad()
 }
+
+// retryableCommands are those that clients may try again, by their txnNumber.
+var retryableCommands = set("insert", "update", "delete", "findAndModify", "findandmodify", "bulkWrite")
 
 // retryable says that the command is a write that its client tries again.
 func (c *call) retryable() bool {

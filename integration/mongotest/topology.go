@@ -1,9 +1,8 @@
 package mongotest
 
 import (
-	"context"
 	"encoding/binary"
-	"net/url"
+	"math"
 	"sync"
 	"time"
 
@@ -15,6 +14,10 @@ import (
 
 // topology is what the server is in its replica set.
 type topology struct {
+	// writing is held by commands while they write, and by turns: a write is done
+	// by a primary, or refused.
+	writing sync.RWMutex
+
 	mu      sync.Mutex
 	down    bool // stepped down: a secondary
 	term    int64
@@ -38,7 +41,9 @@ func (t *topology) primary() bool {
 }
 
 // turn makes a primary a secondary, or the reverse.
-func (t *topology) turn(down bool) {
+func (t *topology) turn(down bool) (turned bool) {
+	t.writing.Lock()
+	defer t.writing.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.again != nil {
@@ -46,7 +51,7 @@ func (t *topology) turn(down bool) {
 		t.again = nil
 	}
 	if t.down == down {
-		return
+		return false
 	}
 	t.down = down
 	if !down {
@@ -55,6 +60,7 @@ func (t *topology) turn(down bool) {
 	t.counter++
 	close(t.changed)
 	t.changed = make(chan struct{})
+	return true
 }
 
 func (t *topology) state() (down bool, term, counter int64, changed <-chan struct{}) {
@@ -63,27 +69,39 @@ func (t *topology) state() (down bool, term, counter int64, changed <-chan struc
 	return t.down, t.term, t.counter, t.changed
 }
 
-// StepDown makes the server a secondary: writes are refused until Elect.
-// Connections and cursors stay.
-func (s *Server) StepDown() {
-	s.topology.turn(true)
+// stop ends the wait for an election.
+func (t *topology) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.again != nil {
+		t.again.Stop()
+	}
 }
+
+// StepDown makes the server a secondary: writes are refused until Elect.
+// Connections and cursors stay. A standalone has no use for either.
+func (s *Server) StepDown() { s.turn(true) }
 
 // Elect makes the server the primary again, in a new term.
-func (s *Server) Elect() {
-	s.topology.turn(false)
-	s.store.Noop() // a new primary writes its first entry
+func (s *Server) Elect() { s.turn(false) }
+
+func (s *Server) turn(down bool) {
+	if s.options.Standalone {
+		return
+	}
+	if s.topology.turn(down) && !down {
+		s.store.Noop() // a new primary writes its first entry
+	}
 }
 
+// stepDownFor is StepDown, with an election after a time.
 func (s *Server) stepDownFor(d time.Duration) {
-	s.topology.turn(true)
+	s.StepDown()
 	s.topology.mu.Lock()
 	defer s.topology.mu.Unlock()
-	s.topology.again = time.AfterFunc(d, func() {
-		if s.ctx.Err() == nil {
-			s.Elect()
-		}
-	})
+	if s.topology.down && s.ctx.Err() == nil {
+		s.topology.again = time.AfterFunc(d, s.Elect)
+	}
 }
 
 // version gives topologyVersion.
@@ -98,14 +116,7 @@ func (s *Server) hello(c *call) (value.Doc, error) {
 	if err := c.conn.introduce(c); err != nil {
 		return nil, err
 	}
-	if tv := c.doc("topologyVersion"); tv != nil {
-		wait := c.integer("maxAwaitTimeMS", -1)
-		if wait < 0 {
-			return nil, fault.New(31368, "A request with a 'topologyVersion' must include 'maxAwaitTimeMS'")
-		}
-		s.topology.await(c.ctx, tv, time.Duration(wait)*time.Millisecond)
-	}
-	if err := c.bad(); err != nil {
+	if err := s.topology.await(c); err != nil {
 		return nil, err
 	}
 	down, term, counter, _ := s.topology.state()
@@ -162,21 +173,38 @@ func (s *Server) member(b *value.Builder, down bool, term int64) {
 		"majorityWriteDate", time.Unix(int64(committed.T), 0))))
 }
 
-// await waits while a topologyVersion is current.
-func (t *topology) await(ctx context.Context, tv value.Doc, d time.Duration) {
-	_, _, counter, changed := t.state()
-	known, _ := value.Integer(value.Get(tv, "counter"))
-	process := value.Get(tv, "processId")
-	if !value.Equal(process, value.ObjectID(t.process)) || known != counter {
-		return
+// await waits while the topologyVersion that a hello knows is current, for its
+// maxAwaitTimeMS.
+func (t *topology) await(c *call) error {
+	tv, wait := c.doc("topologyVersion"), min(c.natural("maxAwaitTimeMS", 0), math.MaxInt32)
+	if err := c.bad(); err != nil {
+		return err
 	}
-	timer := time.NewTimer(d)
+	if (tv != nil) != c.has("maxAwaitTimeMS") {
+		return fault.New(31368, "A request must include both 'topologyVersion' and 'maxAwaitTimeMS', or neither")
+	}
+	if tv == nil {
+		return nil
+	}
+	_, _, counter, changed := t.state()
+	known, ok := value.Integer(value.Get(tv, "counter"))
+	process := value.Get(tv, "processId")
+	switch {
+	case !ok || process.Type != bson.TypeObjectID:
+		return fault.New(fault.TypeMismatch, "'topologyVersion' must have a processId and a counter")
+	case known < 0:
+		return fault.New(31372, "topologyVersion must have a non-negative counter")
+	case !value.Equal(process, value.ObjectID(t.process)) || known < counter:
+		return nil
+	case known > counter:
+		return fault.New(31382, "Received a topology version with counter: %d which is greater than the server topology version counter: %d", known, counter)
+	}
+	timer := time.NewTimer(time.Duration(wait) * time.Millisecond)
 	defer timer.Stop()
 	select {
 	case <-changed:
 	case <-timer.C:
-	case <-ctx.Done():
+	case <-c.ctx.Done():
 	}
+	return nil
 }
-
-func userinfo(user, password string) string { return url.UserPassword(user, password).String() }

@@ -1,6 +1,9 @@
 package mongotest
 
 import (
+	"context"
+	"errors"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"botwatch/integration/mongotest/internal/aggregate"
@@ -67,33 +70,25 @@ func (s *Server) batch(c *call, n int, ordered bool, do func(i int) outcome) ([]
 			outcomes = append(outcomes, recalled(d))
 			continue
 		}
-		o := s.statement(c, func() outcome { return do(i) })
+		if errors.Is(c.ctx.Err(), context.DeadlineExceeded) {
+			return nil, c.ctx.Err()
+		}
+		o := do(i)
 		if o.err == nil && c.txn >= 0 {
 			c.after(i, o.doc())
 		}
 		outcomes = append(outcomes, o)
-		if o.err != nil && (ordered || retryable(o.err.Code)) {
+		if o.err != nil && ordered {
 			break
 		}
 	}
 	return outcomes, nil
 }
 
-// statement does one statement, if the server still may.
-func (s *Server) statement(c *call, do func() outcome) outcome {
-	if !s.topology.primary() {
-		return outcome{err: fault.New(fault.NotWritablePrimary, "not primary")}
-	}
-	if c.ctx.Err() != nil {
-		return outcome{err: fault.New(fault.MaxTimeMSExpired, "operation exceeded time limit")}
-	}
-	return do()
-}
-
 // written makes the reply of a batch.
-func written(outcomes []outcome, updates bool) (value.Doc, error) {
+func written(outcomes []outcome, updates bool) value.Doc {
 	var n, modified int64
-	errors := value.NewBuilder(nil)
+	failures := value.NewBuilder(nil)
 	upserts := value.NewBuilder(nil)
 	failed, upserted := 0, 0
 	for i, o := range outcomes {
@@ -106,10 +101,7 @@ func written(outcomes []outcome, updates bool) (value.Doc, error) {
 		if o.err == nil {
 			continue
 		}
-		if retryable(o.err.Code) { // of the command, not of the statement
-			return nil, o.err
-		}
-		errors.Append(value.Index(failed), value.Document(writeError(i, o.err)))
+		failures.Append(value.Index(failed), value.Document(writeError(i, o.err)))
 		failed++
 	}
 	b := value.NewBuilder(nil)
@@ -121,9 +113,9 @@ func written(outcomes []outcome, updates bool) (value.Doc, error) {
 		}
 	}
 	if failed > 0 {
-		b.Append("writeErrors", value.Value{Type: bson.TypeArray, Value: errors.Doc()})
+		b.Append("writeErrors", value.Value{Type: bson.TypeArray, Value: failures.Doc()})
 	}
-	return b.Doc(), nil
+	return b.Doc()
 }
 
 func writeError(i int, e *fault.Error) value.Doc {
@@ -155,7 +147,7 @@ func (s *Server) insert(c *call) (value.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	return written(outcomes, false)
+	return written(outcomes, false), nil
 }
 
 func (o outcome) unlessFailed() outcome {
@@ -197,7 +189,7 @@ func (s *Server) update(c *call) (value.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	return written(outcomes, true)
+	return written(outcomes, true), nil
 }
 
 // modification reads an update: the names of its filter, change and constants
@@ -333,7 +325,7 @@ func (s *Server) delete(c *call) (value.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	return written(outcomes, false)
+	return written(outcomes, false), nil
 }
 
 // removal is a deletion of a batch, as it came.
@@ -433,9 +425,6 @@ func (s *Server) findAndModify(c *call) (value.Doc, error) {
 	defer release()
 	if d := c.before(0); d != nil {
 		return d, nil
-	}
-	if !s.topology.primary() {
-		return nil, fault.New(fault.NotWritablePrimary, "not primary")
 	}
 	result, err := s.changeOne(c, coll, m, remove, after, fields, env)
 	if err == nil {
