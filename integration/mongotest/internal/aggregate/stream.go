@@ -8,9 +8,8 @@ import (
 )
 
 // CheckStream says what is wrong with the stages after $changeStream: one that
-// may not stand there (20, IllegalOperation, or 40324 where no
-// server knows it), or a $changeStreamSplitLargeEvent
-// that is not the last (7182802).
+// may not stand there (20, IllegalOperation; 40324 where no server knows it),
+// or a $changeStreamSplitLargeEvent that is not the last (7182802).
 func CheckStream(stages []value.Doc) error {
 	for i, doc := range stages {
 		name, _, err := stageOf(doc)
