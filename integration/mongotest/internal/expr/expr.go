@@ -85,8 +85,8 @@ func (e *Expr) Constant() (v value.Value, ok bool) {
 }
 
 // MaxSize bounds what one expression may build, so that a hostile one does not
-// take all memory.
-const MaxSize = 64 << 20
+// take all memory. It is somewhat more than the largest document.
+const MaxSize = 20 << 20
 
 func checkSize(n int) error {
 	if n > MaxSize {
