@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/rand"
+	"strings"
 
 	"github.com/tidwall/btree"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -170,6 +171,10 @@ func (s *Store) prepared(doc value.Doc) (value.Doc, error) {
 		return nil, fault.New(fault.InvalidIdField, "The '_id' value cannot be of type %s", value.TypeName(id.Type))
 	case 0:
 		id = value.ObjectID(bson.NewObjectID())
+	case bson.TypeEmbeddedDocument:
+		if name := operator(value.Doc(id.Value)); name != "" {
+			return nil, fault.New(fault.DollarPrefixedFieldName, "_id fields may not contain '$'-prefixed fields: %s is not valid for storage.", name)
+		}
 	}
 	if len(doc) > MaxDocument {
 		return nil, fault.New(fault.BadValue, "object to insert too large. size in bytes: %d, max size: %d", len(doc), MaxDocument)
@@ -189,6 +194,21 @@ func (s *Store) prepared(doc value.Doc) (value.Doc, error) {
 		}
 	}
 	return b.Doc(), nil
+}
+
+// operator gives the first name in a document that begins with $; "" for none.
+func operator(d value.Doc) string {
+	for name, v := range value.Elements(d) {
+		if strings.HasPrefix(name, "$") {
+			return name
+		}
+		if v.Type == bson.TypeEmbeddedDocument || v.Type == bson.TypeArray {
+			if name := operator(value.Doc(v.Value)); name != "" {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // shape says whether _id comes first, and whether a timestamp is to be filled.
