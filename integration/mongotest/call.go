@@ -35,7 +35,8 @@ type call struct {
 	writing   bool // it needs the primary, and waits for its write concern
 	collation *collation.Collation
 	fault     error
-	cutReply  bool // a rule ends the connection instead of a reply
+	cutReply  bool // a fault ends the connection instead of a reply
+	streaming bool // a getMore that has the cursor of a change stream
 }
 
 func (c *call) bad() error { return c.fault }

@@ -38,8 +38,13 @@ func (s *Server) readConcern(c *call, h handler) error {
 	}
 	switch level {
 	case "local", "available":
-	case "majority", "linearizable":
+	case "majority":
 		c.majority = true
+	case "linearizable":
+		c.majority = true
+		if c.writing {
+			return fault.New(fault.InvalidOptions, "%s cannot write with the read concern level linearizable", c.name)
+		}
 	case "snapshot":
 		return fault.NotOffered("readConcern level snapshot")
 	default:

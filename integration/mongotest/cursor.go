@@ -251,6 +251,11 @@ func (s *Server) getMore(c *call) (value.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.streaming = cur.stream != nil
+	if p := s.failPoints.enter(failGetMore, c); p != nil {
+		s.cursors.give(cur, false)
+		return nil, fault.New(p.code, "Hit the fail point %s", failGetMore)
+	}
 	if wait > 0 && cur.stream == nil {
 		s.cursors.give(cur, true)
 		return nil, fault.New(fault.BadValue, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")

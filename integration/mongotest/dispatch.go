@@ -39,7 +39,7 @@ func (s *Server) dispatch(conn *conn, m *wire.Message) (reply value.Doc, alive b
 	if !s.rules.before(c) {
 		return nil, false
 	}
-	point := s.failPoints.take(c)
+	point := s.failPoints.enter(failCommand, c)
 	if point != nil && point.blocks && !sleep(conn.ctx, point.block) {
 		return nil, false
 	}
@@ -255,6 +255,9 @@ func (l *labels) of(e *fault.Error) {
 	}
 	if l.c.streams() && resumable(e.Code) {
 		l.add("ResumableChangeStreamError")
+	}
+	if e.Code == fault.ChangeStreamFatalError || e.Code == fault.ChangeStreamHistoryLost {
+		l.add("NonResumableChangeStreamError")
 	}
 }
 

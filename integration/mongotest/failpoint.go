@@ -6,21 +6,36 @@ import (
 	"sync"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"botwatch/integration/mongotest/internal/fault"
 	"botwatch/integration/mongotest/internal/value"
 )
 
-// failPoints are the fail points that configureFailPoint sets: failCommand, as
-// real servers have it for tests.
-type failPoints struct {
-	mu     sync.Mutex
-	active *failPoint
-	count  int64 // how often one was entered
+// The fail points that are offered, as real servers have them for tests.
+const (
+	failCommand = "failCommand"
+	// failGetMore fails a getMore that has its cursor already.
+	failGetMore = "failGetMoreAfterCursorCheckout"
+	// failRetryable ends the connection of a retryable write, after a statement or
+	// instead of it.
+	failRetryable = "onPrimaryTransactionalWrite"
+)
+
+// failPointData are the fields of data, by fail point.
+var failPointData = map[string]map[string]bool{
+	failCommand: set("failCommands", "appName", "namespace", "errorCode", "errorLabels", "closeConnection",
+		"blockConnection", "blockTimeMS", "writeConcernError", "failInternalCommands", "threadName"),
+	failGetMore:   set("errorCode", "closeConnection"),
+	failRetryable: set("failBeforeCommitExceptionCode", "closeConnection"),
 }
 
-// failPoint is what failCommand's data say.
+// failPoints are the fail points that configureFailPoint sets.
+type failPoints struct {
+	mu     sync.Mutex
+	active map[string]*failPoint
+	count  map[string]int64 // how often each was entered
+}
+
+// failPoint is what mode and data say.
 type failPoint struct {
 	mode  string // alwaysOn, times, skip, activationProbability
 	left  int64  // of times, or to be skipped
@@ -37,16 +52,21 @@ type failPoint struct {
 	concern  value.Doc
 }
 
-// take says whether the fail point acts on a command.
-func (f *failPoints) take(c *call) *failPoint {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	p := f.active
-	if p == nil || !p.commands[c.name] || c.name == "configureFailPoint" {
-		return nil
+// suits says that failCommand is for a command.
+func (p *failPoint) suits(c *call) bool {
+	if !p.commands[c.name] || c.name == "configureFailPoint" {
+		return false
 	}
 	cmd := c.command()
-	if p.app != "" && p.app != cmd.App || p.ns != "" && p.ns != cmd.DB+"."+cmd.Coll {
+	return (p.app == "" || p.app == cmd.App) && (p.ns == "" || p.ns == cmd.DB+"."+cmd.Coll)
+}
+
+// enter gives a fail point if it acts now.
+func (f *failPoints) enter(name string, c *call) *failPoint {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.active[name]
+	if p == nil || name == failCommand && !p.suits(c) {
 		return nil
 	}
 	switch p.mode {
@@ -65,21 +85,40 @@ func (f *failPoints) take(c *call) *failPoint {
 			return nil
 		}
 	}
-	f.count++
+	f.count[name]++
 	return p
 }
 
+// statement meets failRetryable before a statement is done; an error is to be
+// the statement's.
+func (f *failPoints) statement(c *call) error {
+	p := f.enter(failRetryable, c)
+	if p == nil {
+		return nil
+	}
+	c.cutReply = c.cutReply || p.cut
+	if p.code != 0 {
+		return fault.New(p.code, "Failing write before transaction commit")
+	}
+	return nil
+}
+
 // configureFailPoint sets a fail point, or ends it. The reply's count says how
-// often one was entered, ever.
+// often it was entered, ever.
 func (s *Server) configureFailPoint(c *call) (value.Doc, error) {
-	if name := c.text("configureFailPoint"); name != "failCommand" {
+	name := c.text("configureFailPoint")
+	fields, offered := failPointData[name]
+	if !offered {
 		return nil, fault.NotOffered("the fail point %s", name)
 	}
-	p := &failPoint{commands: map[string]bool{}, block: -1}
+	p := &failPoint{commands: map[string]bool{}, block: -1, cut: name == failRetryable}
 	if err := p.setMode(value.Get(c.body, "mode")); err != nil {
 		return nil, err
 	}
 	for field, v := range value.Elements(c.doc("data")) {
+		if !fields[field] {
+			return nil, fault.NotOffered("%s with %s", name, field)
+		}
 		if err := p.set(field, v); err != nil {
 			return nil, err
 		}
@@ -87,17 +126,20 @@ func (s *Server) configureFailPoint(c *call) (value.Doc, error) {
 	if err := c.bad(); err != nil {
 		return nil, err
 	}
-	if p.blocks && p.block < 0 {
+	switch {
+	case p.blocks && p.block < 0:
 		return nil, fault.New(fault.InvalidOptions, "must specify 'blockTimeMS' when 'blockConnection' is true")
+	case name == failGetMore && p.cut:
+		return nil, fault.NotOffered("%s with closeConnection", name)
 	}
 	f := &s.failPoints
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.active = nil
+	delete(f.active, name)
 	if p.mode != "off" {
-		f.active = p
+		f.active[name] = p
 	}
-	return ok("count", value.Int64(f.count)), nil
+	return ok("count", value.Int64(f.count[name])), nil
 }
 
 // setMode reads when the fail point acts.
@@ -144,7 +186,7 @@ func (p *failPoint) setMode(mode value.Value) error {
 }
 
 func (p *failPoint) set(field string, v value.Value) error {
-	wrong := fault.New(fault.TypeMismatch, "failCommand: %s has the wrong type %s", field, value.TypeName(v.Type))
+	wrong := fault.New(fault.TypeMismatch, "fail point: %s has the wrong type %s", field, value.TypeName(v.Type))
 	switch field {
 	case "failCommands":
 		if !value.IsArray(v) {
@@ -158,7 +200,7 @@ func (p *failPoint) set(field string, v value.Value) error {
 		p.app, _ = value.Text(v)
 	case "namespace":
 		p.ns, _ = value.Text(v)
-	case "errorCode":
+	case "errorCode", "failBeforeCommitExceptionCode":
 		n, ok := value.Integer(v)
 		if !ok {
 			return wrong
@@ -191,12 +233,6 @@ func (p *failPoint) set(field string, v value.Value) error {
 		if given := value.Get(value.Doc(v.Value), "errorLabels"); value.IsArray(given) && p.labels == nil {
 			return p.set("errorLabels", given)
 		}
-	case "failInternalCommands", "threadName":
-		if v.Type != bson.TypeBoolean && v.Type != bson.TypeString {
-			return wrong
-		}
-	default:
-		return fault.NotOffered("failCommand with %s", field)
 	}
 	return nil
 }

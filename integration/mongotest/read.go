@@ -404,12 +404,12 @@ func (s *Server) changeStream(c *call, cur *cursor, stages []value.Doc, named bo
 	return s.answer(c, cur, batch, false)
 }
 
-// streams says that the command is one of a change stream.
+// streams says that the command is one of a change stream: a getMore only when
+// it has the cursor.
 func (c *call) streams() bool {
 	switch c.name {
 	case "getMore":
-		id, _ := value.Integer(value.Get(c.body, "getMore"))
-		return c.server.cursors.streams(id)
+		return c.streaming
 	case "aggregate":
 		v := value.Get(c.body, "pipeline")
 		if !value.IsArray(v) {
@@ -420,11 +420,4 @@ func (c *call) streams() bool {
 		}
 	}
 	return false
-}
-
-func (cs *cursors) streams(id int64) bool {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	c := cs.byID[id]
-	return c != nil && c.stream != nil
 }

@@ -129,6 +129,7 @@ func Listen(o Options) (*Server, error) {
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.topology.init()
 	s.cursors.init()
+	s.failPoints.active, s.failPoints.count = map[string]*failPoint{}, map[string]int64{}
 	s.work.Add(2)
 	go s.accept()
 	go s.tend()

@@ -65,6 +65,7 @@ func (s *Server) batch(c *call, n int, ordered bool, do func(i int) outcome) ([]
 	}
 	defer release()
 	outcomes := make([]outcome, 0, n)
+	inserted := false
 	for i := range n {
 		if d := c.before(i); d != nil {
 			outcomes = append(outcomes, recalled(d))
@@ -73,7 +74,14 @@ func (s *Server) batch(c *call, n int, ordered bool, do func(i int) outcome) ([]
 		if errors.Is(c.ctx.Err(), context.DeadlineExceeded) {
 			return nil, c.ctx.Err()
 		}
-		o := do(i)
+		var o outcome
+		if c.txn >= 0 && (c.name != "insert" || !inserted) { // documents are inserted all at once
+			inserted = true
+			o = outcomeOf(0, 0, s.failPoints.statement(c))
+		}
+		if o.err == nil {
+			o = do(i)
+		}
 		if o.err == nil && c.txn >= 0 {
 			c.after(i, o.doc())
 		}
@@ -425,6 +433,11 @@ func (s *Server) findAndModify(c *call) (value.Doc, error) {
 	defer release()
 	if d := c.before(0); d != nil {
 		return d, nil
+	}
+	if c.txn >= 0 {
+		if err := s.failPoints.statement(c); err != nil {
+			return nil, err
+		}
 	}
 	result, err := s.changeOne(c, coll, m, remove, after, fields, env)
 	if err == nil {
