@@ -3,6 +3,7 @@ package mongotest
 import (
 	"botwatch/integration/mongotest/internal/aggregate"
 	"botwatch/integration/mongotest/internal/engine"
+	"botwatch/integration/mongotest/internal/expr"
 	"botwatch/integration/mongotest/internal/fault"
 	"botwatch/integration/mongotest/internal/value"
 )
@@ -23,48 +24,48 @@ func (s *Server) bulkWrite(c *call) (value.Doc, error) {
 	unchecked := c.flag("bypassDocumentValidation", false)
 	errorsOnly := c.flag("errorsOnly", false)
 	env := c.env()
+	do := make([]func() outcome, len(ops))
 	for i, op := range ops {
 		n, ok := value.Integer(value.Get(op, command(op)))
 		if !ok || n < 0 || int(n) >= len(names) {
 			return nil, fault.New(fault.BadValue, "BulkWrite ops entry %d has an invalid nsInfo index.", i)
 		}
-	}
-	outcomes, err := s.batch(c, len(ops), c.flag("ordered", true), func(i int) outcome {
-		op := ops[i]
-		n, _ := value.Integer(value.Get(op, command(op)))
-		ns := names[n]
-		switch kind := command(op); kind {
-		case "insert":
-			for name := range value.Elements(op) {
-				if !bulkInsert[name] {
-					return outcomeOf(0, 0, fault.New(fault.UnknownField, "BSON field 'bulkWrite.ops.%s' is an unknown field.", name))
-				}
-			}
-			doc := value.Get(op, "document")
-			if !value.IsDocument(doc) {
-				return outcomeOf(0, 0, fault.New(fault.MissingField, "BSON field 'bulkWrite.ops.document' is missing but a required field"))
-			}
-			return outcomeOf(1, 0, s.store.Insert(ns.db, ns.coll, value.Doc(doc.Value), unchecked)).unlessFailed()
-		case "update":
-			m, err := c.modification("ops", without(op, "update"), bulkUpdate, "filter", "updateMods", "constants")
-			if err != nil {
-				return outcomeOf(0, 0, err)
-			}
-			return s.modify(c, ns.coll, ns.db, m, env, unchecked)
-		case "delete":
-			r, err := c.removal("ops", without(op, "delete"), bulkDelete, "filter")
-			if err != nil {
-				return outcomeOf(0, 0, err)
-			}
-			return s.remove(c, ns.coll, ns.db, r, env)
-		default:
-			return outcomeOf(0, 0, fault.New(fault.UnknownField, "BSON field 'bulkWrite.ops.%s' is an unknown field.", kind))
+		if do[i], err = s.bulkStatement(c, op, names[n], env, unchecked); err != nil {
+			return nil, err
 		}
-	})
+	}
+	outcomes, err := s.batch(c, len(ops), c.flag("ordered", true), func(i int) outcome { return do[i]() })
 	if err != nil {
 		return nil, err
 	}
 	return s.bulkResult(c, ops, outcomes, errorsOnly)
+}
+
+// bulkStatement reads a statement, and gives what does it.
+func (s *Server) bulkStatement(c *call, op value.Doc, ns namespace, env *expr.Env, unchecked bool) (func() outcome, error) {
+	switch kind := command(op); kind {
+	case "insert":
+		for name := range value.Elements(op) {
+			if !bulkInsert[name] {
+				return nil, fault.New(fault.UnknownField, "BSON field 'bulkWrite.ops.%s' is an unknown field.", name)
+			}
+		}
+		doc := value.Get(op, "document")
+		if !value.IsDocument(doc) {
+			return nil, fault.New(fault.MissingField, "BSON field 'bulkWrite.ops.document' is missing but a required field")
+		}
+		return func() outcome {
+			return outcomeOf(1, 0, s.store.Insert(ns.db, ns.coll, value.Doc(doc.Value), unchecked)).unlessFailed()
+		}, nil
+	case "update":
+		m, err := c.modification("ops", without(op, "update"), bulkUpdate, "filter", "updateMods", "constants")
+		return func() outcome { return s.modify(c, ns.coll, ns.db, m, env, unchecked) }, err
+	case "delete":
+		r, err := c.removal("ops", without(op, "delete"), bulkDelete, "filter")
+		return func() outcome { return s.remove(c, ns.coll, ns.db, r, env) }, err
+	default:
+		return nil, fault.New(fault.UnknownField, "BSON field 'bulkWrite.ops.%s' is an unknown field.", kind)
+	}
 }
 
 type namespace struct{ db, coll string }

@@ -187,12 +187,15 @@ func (s *Server) update(c *call) (value.Doc, error) {
 	updates := c.docs("updates")
 	unchecked := c.flag("bypassDocumentValidation", false)
 	env := c.env()
-	outcomes, err := s.batch(c, len(updates), c.flag("ordered", true), func(i int) outcome {
-		m, err := c.modification("updates", updates[i], updateFields, "q", "u", "c")
-		if err != nil {
-			return outcomeOf(0, 0, err)
+	parsed := make([]modification, len(updates))
+	for i, d := range updates {
+		var err error
+		if parsed[i], err = c.modification("updates", d, updateFields, "q", "u", "c"); err != nil {
+			return nil, err
 		}
-		return s.modify(c, coll, c.db, m, env, unchecked)
+	}
+	outcomes, err := s.batch(c, len(updates), c.flag("ordered", true), func(i int) outcome {
+		return s.modify(c, coll, c.db, parsed[i], env, unchecked)
 	})
 	if err != nil {
 		return nil, err
@@ -271,8 +274,11 @@ func (s *Server) modify(c *call, coll, db string, m modification, env *expr.Env,
 	}
 	u.Unchecked = unchecked
 	done, err := s.store.Update(db, coll, u)
-	o := outcomeOf(done.Matched, done.Modified, err)
-	if err == nil && !value.Missing(done.Upserted) {
+	if err != nil { // what it did before counts for nothing
+		return outcomeOf(0, 0, err)
+	}
+	o := outcomeOf(done.Matched, done.Modified, nil)
+	if !value.Missing(done.Upserted) {
 		o.n, o.upserted = 1, done.Upserted
 	}
 	return o
@@ -323,12 +329,15 @@ func (s *Server) delete(c *call) (value.Doc, error) {
 	coll := c.coll()
 	deletes := c.docs("deletes")
 	env := c.env()
-	outcomes, err := s.batch(c, len(deletes), c.flag("ordered", true), func(i int) outcome {
-		r, err := c.removal("deletes", deletes[i], deleteFields, "q")
-		if err != nil {
-			return outcomeOf(0, 0, err)
+	parsed := make([]removal, len(deletes))
+	for i, d := range deletes {
+		var err error
+		if parsed[i], err = c.removal("deletes", d, deleteFields, "q"); err != nil {
+			return nil, err
 		}
-		return s.remove(c, coll, c.db, r, env)
+	}
+	outcomes, err := s.batch(c, len(deletes), c.flag("ordered", true), func(i int) outcome {
+		return s.remove(c, coll, c.db, parsed[i], env)
 	})
 	if err != nil {
 		return nil, err

@@ -211,7 +211,18 @@ func (m *Merge) Apply(existing, doc value.Doc) (update.Result, error) {
 	case "keepExisting":
 		return update.Result{Doc: existing}, nil
 	case "fail":
-		return update.Result{}, fault.New(fault.DuplicateKey, "$merge could not insert a document: one is there already, and whenMatched is 'fail'")
+		e := fault.New(fault.DuplicateKey, "$merge could not insert a document: one is there already, and whenMatched is 'fail'")
+		pattern, keys := value.NewBuilder(nil), value.NewBuilder(nil)
+		for _, name := range m.On {
+			path, err := fieldPath(name)
+			if err != nil {
+				return update.Result{}, err
+			}
+			pattern.Append(name, value.Int32(1))
+			keys.Append(name, at(value.Document(existing), path))
+		}
+		e.Extra = value.D("keyPattern", pattern.Doc(), "keyValue", keys.Doc())
+		return update.Result{}, e
 	case "replace":
 		u, err = update.Compile(value.Document(doc), nil, m.env.Env)
 	case "pipeline":

@@ -149,7 +149,7 @@ func (s *Store) replace(c *Collection, rec *Record, result update.Result, u Upda
 		}
 	}
 	e := &Entry{Kind: Update, DB: c.DB, Coll: c.Name, UUID: c.UUID, ID: value.Get(result.Doc, "_id")}
-	if u.Update.IsReplacement() {
+	if result.Replaced {
 		doc, err := s.prepared(result.Doc)
 		if err != nil {
 			return err
