@@ -259,6 +259,7 @@ func TestErrors(t *testing.T) {
 		{"$concat of a number", `{"$concat": ["a", 1]}`, 16702},
 		{"$strLenCP of null", `{"$strLenCP": "$z"}`, 34471},
 		{"$substrBytes within a character", `{"$substrBytes": ["$s", 2, 1]}`, 28656},
+		{"$substrBytes from NaN", `{"$substrBytes": ["$s", "$nan", 1]}`, 50752},
 		{"$mergeObjects of a scalar", `{"$mergeObjects": [1]}`, 40400},
 		{"$toInt of a text", `{"$toInt": "x"}`, fault.ConversionFailure},
 		{"$toInt beyond 32 bits", `{"$toInt": "$l"}`, fault.ConversionFailure},

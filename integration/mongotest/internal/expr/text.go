@@ -171,7 +171,7 @@ func substringBytes(_ *scope, name string, args []value.Value) (value.Value, err
 	}
 	start, _ := value.Float(args[1])
 	length, _ := value.Float(args[2])
-	if start < 0 {
+	if start < 0 || start != start {
 		return args[0], fault.New(50752, "%s: starting index must be non-negative (got: %v)", name, args[1])
 	}
 	n := float64(len(text))
