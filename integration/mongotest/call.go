@@ -28,15 +28,16 @@ type call struct {
 	message *wire.Message
 	version version
 
-	session   *session // nil for none
-	txn       int64    // txnNumber; -1 for none
-	majority  bool     // readConcern
-	concern   writeConcern
-	writing   bool // it needs the primary, and waits for its write concern
-	collation *collation.Collation
-	fault     error
-	cutReply  bool // a fault ends the connection instead of a reply
-	streaming bool // a getMore that has the cursor of a change stream
+	session      *session // nil for none
+	txn          int64    // txnNumber; -1 for none
+	majority     bool     // readConcern
+	linearizable bool
+	concern      writeConcern
+	writing      bool // it needs the primary, and waits for its write concern
+	collation    *collation.Collation
+	fault        error
+	cutReply     bool // a fault ends the connection instead of a reply
+	streaming    bool // a getMore that has the cursor of a change stream
 }
 
 func (c *call) bad() error { return c.fault }
@@ -194,7 +195,7 @@ func (c *call) env() *expr.Env {
 // pipelineEnv gives what the stages of this command see.
 func (c *call) pipelineEnv(env *expr.Env) *aggregate.Env {
 	return &aggregate.Env{Env: env, Collection: func(name string) (aggregate.Iterator, error) {
-		return c.server.all(c.db, name, c.majority)
+		return c.server.all(c, name)
 	}}
 }
 

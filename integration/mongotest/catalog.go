@@ -20,15 +20,20 @@ func (s *Server) create(c *call) (value.Doc, error) {
 	o := engine.CreateOptions{Validator: c.doc("validator"), Level: c.text("validationLevel"), Action: c.text("validationAction")}
 	for name, v := range value.Elements(c.body) {
 		switch name {
-		case "capped", "size", "max", "validator", "validationLevel", "validationAction", "changeStreamPreAndPostImages":
+		case "capped", "size", "max", "validator", "validationLevel", "validationAction", "changeStreamPreAndPostImages", "viewOn", "pipeline":
 			b.Append(name, v)
-		case "collation", "viewOn", "pipeline", "timeseries", "clusteredIndex", "expireAfterSeconds", "encryptedFields":
+		case "collation", "timeseries", "clusteredIndex", "expireAfterSeconds", "encryptedFields":
 			return nil, fault.NotOffered("collections with %s", name)
 		case "storageEngine", "indexOptionDefaults":
 			return nil, fault.NotOffered("create with %s", name)
 		}
 	}
 	o.Doc = b.Doc()
+	if on := c.text("viewOn"); on != "" {
+		o.View = &engine.View{On: on, Pipeline: c.docs("pipeline")}
+	} else if c.has("pipeline") {
+		c.fail(fault.New(fault.InvalidOptions, "'pipeline' requires 'viewOn' to also be specified"))
+	}
 	if c.flag("capped", false) {
 		if o.Capped = c.natural("size", 0); o.Capped == 0 {
 			c.fail(fault.New(fault.InvalidOptions, "the 'size' field is required when 'capped' is true"))
@@ -207,14 +212,21 @@ func (s *Server) index(spec value.Doc) (*engine.Index, error) {
 	if name == "" {
 		return nil, fault.New(fault.FailedToParse, "The 'name' field is a required property of an index specification")
 	}
+	if name == "*" {
+		return nil, fault.New(fault.BadValue, "The index name '*' is not valid.")
+	}
 	for field, v := range value.Elements(value.Doc(key.Value)) {
 		n, number := value.Float(v)
 		switch {
 		case value.IsNumber(v) && (!number || n == 0), v.Type != bson.TypeString && !value.IsNumber(v):
 			return nil, fault.New(fault.CannotCreateIndex, "Values in the index key pattern must be numbers other than 0, or strings")
 		case v.Type == bson.TypeString:
-			kind, _ := value.Text(v)
-			return nil, fault.NotOffered("indexes of the kind %s", kind)
+			switch kind, _ := value.Text(v); kind {
+			case "text", "hashed", "2d", "2dsphere":
+				return nil, fault.NotOffered("indexes of the kind %s", kind)
+			default:
+				return nil, fault.New(fault.CannotCreateIndex, "Unknown index plugin '%s'", kind)
+			}
 		case strings.Contains(field, "$**"):
 			return nil, fault.NotOffered("wildcard indexes")
 		case field == "" || strings.HasPrefix(field, "$") || strings.HasSuffix(field, ".") || strings.HasPrefix(field, "."):
@@ -313,8 +325,15 @@ func (s *Server) listCollections(c *call) (value.Doc, error) {
 	var docs []value.Doc
 	for _, coll := range s.store.Collections(c.db) {
 		b := value.NewBuilder(nil)
-		b.Append("name", value.String(coll.Name)).Append("type", value.String("collection"))
-		if !names {
+		kind := "collection"
+		if coll.View != nil {
+			kind = "view"
+		}
+		b.Append("name", value.String(coll.Name)).Append("type", value.String(kind))
+		if !names && coll.View != nil {
+			b.Append("options", value.Document(coll.Options))
+			b.Append("info", value.Of(value.D("readOnly", true)))
+		} else if !names {
 			b.Append("options", value.Document(coll.Options))
 			b.Append("info", value.Of(value.D("readOnly", false, "uuid", coll.UUID.Value())))
 			b.Append("idIndex", value.Of(value.D("v", 2, "key", value.D("_id", 1), "name", "_id_")))

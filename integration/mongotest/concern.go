@@ -39,7 +39,7 @@ func (s *Server) readConcern(c *call, h handler) error {
 	switch level {
 	case "local", "available":
 	case "majority":
-		c.majority = true
+		c.majority, c.linearizable = true, level == "linearizable"
 	case "linearizable":
 		c.majority = true
 		if c.writing {

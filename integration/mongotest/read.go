@@ -1,6 +1,7 @@
 package mongotest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,13 +17,69 @@ import (
 	"botwatch/integration/mongotest/internal/value"
 )
 
+// maxViews is how many views may stand on one another.
+const maxViews = 20
+
+// open opens what a query reads: a collection, or a view of one, of which the
+// scan is nil. sorted says that the query's order is kept.
+func (s *Server) open(c *call, coll string, q engine.Query, env *expr.Env) (source aggregate.Iterator, scan *engine.Scan, sorted bool, err error) {
+	var stages []value.Doc
+	base := coll
+	for range maxViews {
+		found := s.store.Collection(c.db, base)
+		if found == nil || found.View == nil {
+			break
+		}
+		base, stages = found.View.On, append(slices.Clone(found.View.Pipeline), stages...)
+	}
+	if base == coll {
+		scan, err = s.store.Open(c.db, coll, q)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		return scan, scan, scan.Sorted(), nil
+	}
+	pipeline, err := aggregate.Compile(stages, c.pipelineEnv(env))
+	if err != nil {
+		return nil, nil, false, err
+	}
+	under := engine.Query{Filter: pipeline.Leading(), Majority: q.Majority, Collated: q.Collated}
+	if under.Filter == nil {
+		if under.Filter, err = match.Compile(nil, env); err != nil {
+			return nil, nil, false, err
+		}
+	}
+	if scan, err = s.store.Open(c.db, base, under); err != nil {
+		return nil, nil, false, err
+	}
+	return &filtered{pipeline.Run(scan), q.Filter}, nil, len(q.Sort) <= 5, nil
+}
+
+type filtered struct {
+	aggregate.Iterator
+	filter *match.Filter
+}
+
+func (f *filtered) Next() (value.Doc, bool, error) {
+	for {
+		doc, ok, err := f.Iterator.Next()
+		if !ok || err != nil {
+			return nil, false, err
+		}
+		if ok, err = f.filter.Match(doc); ok || err != nil {
+			return doc, ok, err
+		}
+	}
+}
+
 // all gives all documents of a collection.
-func (s *Server) all(db, coll string, majority bool) (aggregate.Iterator, error) {
+func (s *Server) all(c *call, coll string) (aggregate.Iterator, error) {
 	everything, err := match.Compile(nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	return s.store.Open(db, coll, engine.Query{Filter: everything, Majority: majority})
+	source, _, _, err := s.open(c, coll, engine.Query{Filter: everything, Majority: c.majority}, &expr.Env{})
+	return source, err
 }
 
 // query reads the fields that say which documents a command means.
@@ -77,10 +134,7 @@ func (s *Server) find(c *call) (value.Doc, error) {
 	if c.db == "local" && coll == "oplog.rs" {
 		cur.source, sorted, err = s.oplog(q)
 	} else {
-		cur.scan, err = s.store.Open(c.db, coll, q)
-		if err == nil {
-			cur.source, sorted = cur.scan, cur.scan.Sorted()
-		}
+		cur.source, cur.scan, sorted, err = s.open(c, coll, q, env)
 	}
 	if err != nil {
 		return nil, err
@@ -160,12 +214,13 @@ func (p *projected) Next() (value.Doc, bool, error) {
 // count counts documents.
 func (s *Server) count(c *call) (value.Doc, error) {
 	coll := c.coll()
-	q := c.query(c.doc("query"), c.env())
+	env := c.env()
+	q := c.query(c.doc("query"), env)
 	skip, limit := c.natural("skip", 0), c.integer("limit", 0)
 	if err := c.bad(); err != nil {
 		return nil, err
 	}
-	scan, err := s.store.Open(c.db, coll, q)
+	scan, _, _, err := s.open(c, coll, q, env)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +251,7 @@ func (s *Server) distinct(c *call) (value.Doc, error) {
 	if err := c.bad(); err != nil {
 		return nil, err
 	}
-	scan, err := s.store.Open(c.db, coll, q)
+	scan, _, _, err := s.open(c, coll, q, env)
 	if err != nil {
 		return nil, err
 	}
@@ -307,6 +362,9 @@ func (s *Server) aggregate(c *call) (value.Doc, error) {
 	}
 	cur.source = pipeline.Run(source)
 	if out := pipeline.Output(); out != nil {
+		if c.linearizable {
+			return nil, fault.New(fault.InvalidOptions, "$out and $merge cannot be used with a 'linearizable' read concern level")
+		}
 		if err := s.write(c, out, cur.source, env); err != nil {
 			return nil, err
 		}
@@ -334,12 +392,9 @@ func (s *Server) sourceOf(c *call, cur *cursor, coll string, named bool, p *aggr
 	if err := c.bad(); err != nil {
 		return nil, err
 	}
-	scan, err := s.store.Open(c.db, coll, q)
-	if err != nil {
-		return nil, err
-	}
+	source, scan, _, err := s.open(c, coll, q, env)
 	cur.scan = scan
-	return scan, nil
+	return source, err
 }
 
 // sourceStage answers the first stages that the server itself does.

@@ -32,6 +32,7 @@ func CheckNamespace(db, coll string) error {
 // CreateOptions are the options of a collection.
 type CreateOptions struct {
 	Doc       value.Doc // as they came
+	View      *View     // for a view
 	Images    bool      // changeStreamPreAndPostImages
 	Capped    int64     // bytes; 0 for a collection that is not capped
 	MaxDocs   int64
@@ -67,7 +68,7 @@ func (s *Store) create(db, name string, o CreateOptions) (*Collection, error) {
 	if c.Options == nil {
 		c.Options = value.D()
 	}
-	c.images, c.capped, c.maxDocs = o.Images, o.Capped, o.MaxDocs
+	c.View, c.images, c.capped, c.maxDocs = o.View, o.Images, o.Capped, o.MaxDocs
 	if err := c.validate(o.Validator, o.Level, o.Action); err != nil {
 		return nil, err
 	}
@@ -76,7 +77,9 @@ func (s *Store) create(db, name string, o CreateOptions) (*Collection, error) {
 	for field, v := range value.Elements(c.Options) {
 		b.Append(field, v)
 	}
-	b.Append("idIndex", value.Of(value.D("v", 2, "key", value.D("_id", 1), "name", "_id_")))
+	if c.View == nil {
+		b.Append("idIndex", value.Of(value.D("v", 2, "key", value.D("_id", 1), "name", "_id_")))
+	}
 	s.append(&Entry{Kind: Create, DB: db, Coll: name, UUID: c.UUID, Detail: b.Doc()})
 	return c, nil
 }
@@ -107,9 +110,17 @@ func (c *Collection) validate(validator value.Doc, level, action string) error {
 // ensure gives a collection, made if need be.
 func (s *Store) ensure(db, name string) (*Collection, error) {
 	if c := s.catalog[db+"."+name]; c != nil {
-		return c, nil
+		return c, c.writable()
 	}
 	return s.create(db, name, CreateOptions{})
+}
+
+// writable refuses views.
+func (c *Collection) writable() error {
+	if c != nil && c.View != nil {
+		return fault.New(fault.CommandNotSupportedOnView, "Namespace %s is a view, not a collection", c.NS())
+	}
+	return nil
 }
 
 // Drop drops a collection and says how many indexes it had; false where there
@@ -318,6 +329,9 @@ func (s *Store) Index(db, name string, indexes []*Index) (before, after int, cre
 		}
 		created = true
 	}
+	if err := c.writable(); err != nil {
+		return 0, 0, false, err
+	}
 	before = len(c.indexes) + 1
 	var fresh []*Index
 	for _, x := range indexes {
@@ -347,19 +361,22 @@ func (c *Collection) like(x *Index) (same bool, err error) {
 		return true, nil
 	}
 	for _, y := range c.indexes {
-		spec := value.Equal(value.Document(x.Spec), value.Document(y.Spec)) &&
-			value.Equal(partial(x), partial(y)) && x.Sparse == y.Sparse
-		options := x.Unique == y.Unique && x.Expire == y.Expire
+		// What may differ between two indexes of one key pattern.
+		spec := value.Equal(value.Document(x.Spec), value.Document(y.Spec)) && value.Equal(partial(x), partial(y)) &&
+			x.Sparse == y.Sparse && x.Unique == y.Unique
 		switch {
-		case x.Name == y.Name && spec && options:
+		case spec && x.Name == y.Name && x.Expire == y.Expire:
 			return true, nil
+		case spec && x.Name == y.Name:
+			return false, fault.New(fault.IndexOptionsConflict,
+				"An equivalent index already exists with the same name but different options: %s", x.Name)
+		case spec && x.Expire == y.Expire:
+			return false, fault.New(fault.IndexOptionsConflict, "Index already exists with a different name: %s", y.Name)
+		case spec:
+			return false, fault.New(fault.IndexOptionsConflict, "An equivalent index already exists with a different name and options: %s", y.Name)
 		case x.Name == y.Name:
 			return false, fault.New(fault.IndexKeySpecsConflict,
 				"An existing index has the same name as the requested index but another key or other options: %s", x.Name)
-		case spec && options:
-			return false, fault.New(fault.IndexOptionsConflict, "Index already exists with a different name: %s", y.Name)
-		case spec:
-			return false, fault.New(fault.IndexOptionsConflict, "An equivalent index already exists with other options: %s", y.Name)
 		}
 	}
 	return false, nil

@@ -36,11 +36,18 @@ type Record struct {
 	Doc value.Doc
 }
 
+// View is what a view shows: a collection, or another view, through a pipeline.
+type View struct {
+	On       string
+	Pipeline []value.Doc
+}
+
 // Collection is a collection as it stands. The Store's lock guards it.
 type Collection struct {
 	DB, Name string
 	UUID     UUID
 	Options  value.Doc // as create got them
+	View     *View     // nil for a collection of its own documents
 
 	images    bool          // changeStreamPreAndPostImages
 	capped    int64         // bytes at most; 0 where it is not capped

@@ -207,6 +207,9 @@ func (s *Store) find(db, name string, q Query, order Order, limit int) ([]*Recor
 	if err != nil || sc.coll == nil {
 		return nil, nil, err
 	}
+	if err := sc.coll.writable(); err != nil {
+		return nil, nil, err
+	}
 	var found []*Record
 	for {
 		if len(sc.ahead) == 0 {
