@@ -55,11 +55,11 @@ func insertOneResult(r *mongo.InsertOneResult) result {
 }
 
 // insertManyResult is a bulk's: the specification has one result for both.
-func insertManyResult(r *mongo.InsertManyResult) result {
+func insertManyResult(r *mongo.InsertManyResult, err error) result {
 	switch {
 	case r == nil:
 		return nothing
-	case !r.Acknowledged:
+	case !r.Acknowledged && err == nil:
 		return acknowledgement()
 	}
 	ids := bson.D{}
@@ -105,12 +105,14 @@ func deleteResult(r *mongo.DeleteResult) result {
 	return result{value: bson.D{{Key: "deletedCount", Value: r.DeletedCount}}}
 }
 
-// bulkResult has no insertedIds, which the Go driver does not give.
-func bulkResult(r *mongo.BulkWriteResult) result {
+// bulkResult has no insertedIds, which the Go driver does not give. With an
+// error the result is what came before it, and does not say whether it is
+// acknowledged.
+func bulkResult(r *mongo.BulkWriteResult, err error) result {
 	switch {
 	case r == nil:
 		return nothing
-	case !r.Acknowledged:
+	case !r.Acknowledged && err == nil:
 		return acknowledgement()
 	}
 	ids := bson.D{}
@@ -127,11 +129,11 @@ func bulkResult(r *mongo.BulkWriteResult) result {
 	}}
 }
 
-func clientBulkResult(r *mongo.ClientBulkWriteResult) result {
+func clientBulkResult(r *mongo.ClientBulkWriteResult, err error) result {
 	switch {
 	case r == nil:
 		return nothing
-	case !r.Acknowledged:
+	case !r.Acknowledged && err == nil:
 		return acknowledgement()
 	}
 	inserts, updates, deletes := bson.D{}, bson.D{}, bson.D{}

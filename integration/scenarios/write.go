@@ -26,7 +26,7 @@ func insertMany(ctx context.Context, c *mongo.Collection, a *arguments) (result,
 		return nothing, err
 	}
 	r, err := c.InsertMany(ctx, docs, opts)
-	return insertManyResult(r), err
+	return insertManyResult(r, err), err
 }
 
 func updateOne(ctx context.Context, c *mongo.Collection, a *arguments) (result, error) {
@@ -112,7 +112,7 @@ func bulkWrite(ctx context.Context, c *mongo.Collection, a *arguments) (result, 
 		return nothing, err
 	}
 	r, err := c.BulkWrite(ctx, models, opts)
-	return bulkResult(r), err
+	return bulkResult(r, err), err
 }
 
 // oneKey gives the name and the arguments of a write, as {name: {arguments}}.
@@ -175,7 +175,7 @@ func clientBulkWrite(ctx context.Context, c *client, a *arguments) (result, erro
 	if failed := (mongo.ClientBulkWriteException{}); errors.As(err, &failed) {
 		r = failed.PartialResult
 	}
-	return clientBulkResult(r), err
+	return clientBulkResult(r, err), err
 }
 
 // clientWrite gives one write of a client's bulk, with its namespace.
