@@ -45,7 +45,6 @@ func anyNull(args []value.Value) bool {
 func sumOf(_ *scope, name string, args []value.Value) (value.Value, error) {
 	total := value.Int32(0)
 	var date value.Value
-	null := false
 	for _, v := range args {
 		switch {
 		case value.IsNumber(v):
@@ -55,16 +54,13 @@ func sumOf(_ *scope, name string, args []value.Value) (value.Value, error) {
 				return date, fault.New(16612, "only one date allowed in an $add expression")
 			}
 			date = v
-		case value.Nullish(v):
-			null = true
+		case value.Nullish(v): // what follows is not looked at
+			return value.Null(), nil
 		default:
 			return v, fault.New(fault.TypeMismatch, "%s only supports numeric or date types, not %s", name, typeName(v))
 		}
 	}
-	switch {
-	case null:
-		return value.Null(), nil
-	case date.Type == 0:
+	if date.Type == 0 {
 		return total, nil
 	}
 	return addToDate(date, total, 1)
@@ -90,19 +86,15 @@ func addToDate(date, ms value.Value, sign int64) (value.Value, error) {
 
 func productOf(_ *scope, name string, args []value.Value) (value.Value, error) {
 	total := value.Int32(1)
-	null := false
 	for _, v := range args {
 		switch {
 		case value.IsNumber(v):
 			total = Multiply(total, v)
 		case value.Nullish(v):
-			null = true
+			return value.Null(), nil
 		default:
 			return v, fault.New(fault.TypeMismatch, "%s only supports numeric types, not %s", name, typeName(v))
 		}
-	}
-	if null {
-		return value.Null(), nil
 	}
 	return total, nil
 }

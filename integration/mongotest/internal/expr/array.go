@@ -201,22 +201,15 @@ func window(args []value.Value, n int, name string) (from, to int, err error) {
 
 func concatArrays(_ *scope, name string, args []value.Value) (value.Value, error) {
 	var all []value.Value
-	null := false
 	for _, v := range args {
 		if value.Nullish(v) {
-			null = true
-			continue
+			return value.Null(), nil
 		}
 		list, err := items(v, 28664, "%s only supports arrays, not %s", name)
 		if err != nil {
 			return v, err
 		}
-		if !null {
-			all = append(all, list...)
-		}
-	}
-	if null {
-		return value.Null(), nil
+		all = append(all, list...)
 	}
 	return array(all)
 }

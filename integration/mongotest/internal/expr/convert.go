@@ -184,11 +184,9 @@ func toInteger(v value.Value, to bson.Type) (value.Value, error) {
 		if f, _ := value.Float(v); f != f || math.IsInf(f, 0) {
 			return v, malformed(v, to, "Attempt to convert NaN or infinity value to integer")
 		}
-		whole := v
+		whole := decimalOf(v).truncate(0, 0).value()
 		if v.Type == bson.TypeDouble {
 			whole = value.Double(math.Trunc(v.Double()))
-		} else {
-			whole = decimalOf(v).truncate(0, 0).value()
 		}
 		n, ok := value.Integer(whole)
 		if !ok {

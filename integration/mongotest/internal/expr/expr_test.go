@@ -114,6 +114,7 @@ func TestControl(t *testing.T) {
 func TestArithmetic(t *testing.T) {
 	run(t, []test{
 		{"$add", `[{"$add": ["$i", 1]}, {"$add": ["$i", "$f"]}, {"$add": []}, {"$add": [1, "$nope"]}]`, `[6, 7.5, 0, null]`},
+		{"null decides before what follows it", `[{"$add": [null, "x"]}, {"$multiply": ["$nope", "x"]}, {"$concatArrays": [null, 1]}]`, `[null, null, null]`},
 		{"an int becomes a long", `{"$add": ["$int", 1]}`, `{"$numberLong": "2147483648"}`},
 		{"a long stays one", `{"$add": [{"$numberLong": "1"}, 1]}`, `{"$numberLong": "2"}`},
 		{"a long becomes a double", `{"$add": ["$big", 1]}`, `9223372036854775808.0`},

@@ -36,7 +36,6 @@ func init() {
 
 func concat(_ *scope, name string, args []value.Value) (value.Value, error) {
 	var b strings.Builder
-	null := false
 	for _, v := range args {
 		text, ok := value.Text(v)
 		switch {
@@ -45,13 +44,10 @@ func concat(_ *scope, name string, args []value.Value) (value.Value, error) {
 				return v, err
 			}
 			b.WriteString(text)
-		case value.Nullish(v): // later ones are not looked at
-			null = true
+		case value.Nullish(v): // what follows is not looked at
+			return value.Null(), nil
 		default:
 			return v, fault.New(16702, "%s only supports strings, not %s", name, typeName(v))
-		}
-		if null {
-			return value.Null(), nil
 		}
 	}
 	return value.String(b.String()), nil

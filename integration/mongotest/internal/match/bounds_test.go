@@ -2,10 +2,12 @@ package match_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"botwatch/integration/mongotest/internal/match"
 	"botwatch/integration/mongotest/internal/value"
+	"botwatch/integration/mongotest/internal/valuetest"
 )
 
 // show writes ranges with the values whose keys their ends are.
@@ -125,30 +127,41 @@ func TestBoundsHold(t *testing.T) {
 	}
 }
 
+var (
+	queries = valuetest.Grower{
+		Operators: strings.Fields("$eq $ne $lt $lte $gt $gte $in $nin $not $all $exists $type $size $mod $elemMatch $regex $bitsAllSet $bitsAnyClear"),
+		Names:     strings.Fields("a b a.b a.0 a.0.b $and $or $nor $expr $gt $lt $elemMatch $options $regex"),
+		Texts:     strings.Fields("x ^a ^ab* (a|b)$ int number $a i"),
+	}
+	fields = valuetest.Grower{
+		Operators: []string{"b", "0"}, Names: strings.Fields("a b 0 c"), Texts: strings.Fields("x a ab abb b"),
+	}
+)
+
 func FuzzMatch(f *testing.F) {
-	seed := func(filter, d string) { f.Add([]byte(doc(f, filter)), []byte(doc(f, d))) }
-	seed(`{"a.b": {"$elemMatch": {"$gt": 1, "$lt": {"x": [1]}}}, "$or": [{"c": {"$in": [1, null]}}, {"d": {"$not": {"$regex": "^a(b|c)$", "$options": "x"}}}]}`,
-		`{"a": [{"b": [1, 2]}], "c": null, "d": "ab"}`)
-	seed(`{"$expr": {"$and": ["$a", {"$lt": ["$b", 3]}]}, "x": {"$type": ["int", 2]}, "y": {"$bitsAllSet": [1, 5]}}`, `{"a": 1, "b": 2, "x": "s", "y": 34}`)
-	seed(`{"a": {"$all": [{"$elemMatch": {"x": 1}}]}, "b": {"$mod": [3, 1]}, "c": {"$size": 2}}`, `{"a": [{"x": 1}], "b": 4, "c": [1, 2]}`)
-	f.Fuzz(func(t *testing.T, filter, d []byte) {
-		if value.Validate(filter) != nil || value.Validate(d) != nil {
-			return
-		}
-		compiled, err := match.Compile(filter, nil)
+	for i := range queries.Operators {
+		f.Add([]byte{1, 0, 2, byte(i), 9, 1}, []byte{1, 0, 9, 1})
+		f.Add([]byte{2, 2, 2, byte(i), 4, 2, 9, 1, 7, 1, 5, 4, 2, 5, 1, 0, 9, 2, 5, 1, 1, 7, 1}, []byte{2, 0, 4, 2, 9, 1, 5, 1, 1, 9, 1})
+	}
+	f.Fuzz(func(t *testing.T, filter, in []byte) {
+		query, d := queries.Doc(&filter), fields.Doc(&in)
+		compiled, err := match.Compile(query, nil)
 		if err == nil {
-			_, _, _ = compiled.MatchAt(d)
 			compiled.Equalities()
-			for path, v := range value.Elements(d) {
-				list, ok := compiled.Bounds(path)
-				matched, err := compiled.Match(d)
-				if ok && matched && err == nil && !value.IsArray(v) && value.Get(d, path).Type == v.Type && !within(list, value.Key(value.Get(d, path))) {
-					t.Errorf("%v matches %v outside of its bounds of %q", value.Doc(filter), value.Doc(d), path)
+			_, _, _ = compiled.MatchAt(d)
+			matched, err := compiled.Match(d)
+			list, ok := compiled.Bounds("a")
+			if v := value.Get(d, "a"); matched && err == nil && ok && !value.IsArray(v) && !within(list, value.Key(v)) {
+				t.Errorf("%v matches %v outside of its bounds", query, d)
+			}
+			if narrow, ok2 := compiled.ScalarBounds("a"); ok && ok2 && matched && err == nil {
+				if v := value.Get(d, "a"); !value.IsArray(v) && !within(narrow, value.Key(v)) {
+					t.Errorf("%v matches %v outside of its scalar bounds", query, d)
 				}
 			}
 		}
-		for _, v := range value.Elements(d) {
-			if f, err := match.CompileElement(value.Document(filter), nil); err == nil {
+		if f, err := match.CompileElement(queries.Value(&filter), nil); err == nil {
+			for _, v := range value.Elements(d) {
 				_, _ = f.MatchElement(v)
 			}
 		}
