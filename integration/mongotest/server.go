@@ -112,6 +112,9 @@ func Listen(o Options) (*Server, error) {
 	if o.TTLInterval < 0 {
 		return nil, fmt.Errorf("a TTL interval of %v", o.TTLInterval)
 	}
+	if (o.User == "") != (o.Password == "") {
+		return nil, errors.New("a user goes with a password")
+	}
 	s := &Server{options: o, version: v, began: time.Now(), conns: map[*conn]struct{}{}}
 	s.store = engine.New(engine.Options{Log: !o.Standalone, LogBytes: int64(o.OplogMB) << 20})
 	if o.User != "" {
