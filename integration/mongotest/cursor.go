@@ -64,7 +64,7 @@ func (cs *cursors) add(c *cursor) {
 }
 
 // take gives a cursor to its one user.
-func (cs *cursors) take(id int64, ns string) (*cursor, error) {
+func (cs *cursors) take(id int64, ns, session string) (*cursor, error) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	c := cs.byID[id]
@@ -73,6 +73,15 @@ func (cs *cursors) take(id int64, ns string) (*cursor, error) {
 	}
 	if c.db+"."+c.coll != ns {
 		return nil, fault.New(fault.Unauthorized, "Requested getMore on namespace '%s', but cursor belongs to a different namespace %s.%s", ns, c.db, c.coll)
+	}
+	switch {
+	case c.session == session:
+	case c.session == "":
+		return nil, fault.New(50736, "Cannot run getMore on cursor %d, which was not created in a session, in a session", id)
+	case session == "":
+		return nil, fault.New(50737, "Cannot run getMore on cursor %d, which was created in a session, without an lsid", id)
+	default:
+		return nil, fault.New(50738, "Cannot run getMore on cursor %d, which was created in one session, in another", id)
 	}
 	if c.busy {
 		return nil, fault.New(fault.CursorInUse, "cursor id %d is already in use", id)
@@ -226,9 +235,7 @@ func (s *Server) answer(call *call, c *cursor, n int64, single bool) (value.Doc,
 	if !more || single {
 		return c.batch("firstBatch", docs, 0), nil
 	}
-	if call.session != nil {
-		c.session = value.Key(call.session.id)
-	}
+	c.session = call.session.key()
 	s.cursors.add(c)
 	return c.batch("firstBatch", docs, c.id), nil
 }
@@ -247,7 +254,7 @@ func (s *Server) getMore(c *call) (value.Doc, error) {
 	if err := c.bad(); err != nil {
 		return nil, err
 	}
-	cur, err := s.cursors.take(number, c.db+"."+coll)
+	cur, err := s.cursors.take(number, c.db+"."+coll, c.session.key())
 	if err != nil {
 		return nil, err
 	}

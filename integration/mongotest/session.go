@@ -29,6 +29,14 @@ type session struct {
 	done map[int64]value.Doc // by statement
 }
 
+// key gives what tells sessions apart; "" for none.
+func (s *session) key() string {
+	if s == nil {
+		return ""
+	}
+	return value.Key(s.id)
+}
+
 func (s *sessions) get(id value.Value) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -41,9 +41,19 @@ type Scan struct {
 	at    int   // of ranges
 	begun bool  // whether place is one within ranges[at]
 	place entry // the last record taken
-	ahead []*Record
+	ahead []step
 	seen  map[int64]bool // of an index with several keys a document
-	done  bool
+	done  bool           // nothing is left to be taken
+
+	given bool // whether last is set
+	last  step // the last record given, or passed over
+	ended bool // whether the end was given
+}
+
+// step is a record that was taken, and where.
+type step struct {
+	entry
+	at int // of ranges
 }
 
 // Open begins a scan. A collection that does not exist has no documents.
@@ -82,6 +92,7 @@ func (sc *Scan) next() (*Record, error) {
 	for {
 		if len(sc.ahead) == 0 {
 			if sc.done {
+				sc.ended = true
 				return nil, nil
 			}
 			if err := sc.read(); err != nil {
@@ -89,8 +100,7 @@ func (sc *Scan) next() (*Record, error) {
 			}
 			continue
 		}
-		rec := sc.ahead[0]
-		sc.ahead = sc.ahead[1:]
+		rec := sc.pop()
 		if ok, err := sc.query.Filter.Match(rec.Doc); err != nil {
 			return nil, err
 		} else if ok {
@@ -99,52 +109,24 @@ func (sc *Scan) next() (*Record, error) {
 	}
 }
 
-// Rest ends a batch: what was read ahead is read anew when the next one is
-// asked for.
-func (sc *Scan) Rest() {
-	if len(sc.ahead) == 0 {
-		return
-	}
-	sc.store.mu.RLock()
-	defer sc.store.mu.RUnlock()
-	// The place is before the first record that was not given. Indexes of several
-	// keys a document have given it or will not give it again.
-	if sc.seen != nil {
-		return
-	}
-	first := sc.ahead[0]
-	if x := sc.tree(); x == nil {
-		sc.place = entry{n: first.N, rec: first}
-	} else {
-		keys, err := x.keys(first.Doc)
-		if err != nil || len(keys.keys) != 1 {
-			return
-		}
-		n := first.N
-		if x.primary() {
-			n = 0
-		}
-		sc.place = entry{key: keys.keys[0], n: n, rec: first}
-	}
-	sc.ahead, sc.done, sc.begun = nil, false, true
-	sc.at = sc.rangeOf(sc.place)
-	if sc.back { // the place itself is still to come
-		sc.place.n++
-	} else {
-		sc.place.n--
-	}
+// pop gives the first record that was read ahead.
+func (sc *Scan) pop() *Record {
+	sc.given, sc.last = true, sc.ahead[0]
+	sc.ahead = sc.ahead[1:]
+	return sc.last.rec
 }
 
-func (sc *Scan) rangeOf(place entry) int {
-	for i, r := range sc.ranges {
-		if low, high := limits(r); place.key >= low && (high == "" || place.key < high) {
-			if sc.back {
-				return len(sc.ranges) - 1 - i
-			}
-			return i
-		}
+// Rest ends a batch: what was read ahead is read anew when the next one is
+// asked for, from behind the last record that was given.
+func (sc *Scan) Rest() {
+	if sc.ended || sc.coll == nil {
+		return
 	}
-	return sc.at
+	for _, s := range sc.ahead {
+		delete(sc.seen, s.n)
+	}
+	sc.ahead, sc.done = nil, false
+	sc.begun, sc.place, sc.at = sc.given, sc.last.entry, sc.last.at
 }
 
 // tree gives the index that the scan walks, as it is now; nil for natural order.
@@ -204,7 +186,7 @@ func (sc *Scan) takeNatural(n int) {
 			return false
 		}
 		took++
-		sc.ahead = append(sc.ahead, rec)
+		sc.ahead = append(sc.ahead, step{entry{n: rec.N, rec: rec}, 0})
 		return true
 	}
 	switch {
@@ -221,7 +203,7 @@ func (sc *Scan) takeNatural(n int) {
 	}
 	if took > 0 {
 		sc.begun = true
-		sc.place = entry{n: sc.ahead[len(sc.ahead)-1].N}
+		sc.place = sc.ahead[len(sc.ahead)-1].entry
 	}
 	sc.done = took < n
 }
@@ -260,7 +242,7 @@ func (sc *Scan) takeRange(x *Index, n int) {
 			}
 			sc.seen[e.n] = true
 		}
-		sc.ahead = append(sc.ahead, e.rec)
+		sc.ahead = append(sc.ahead, step{e, sc.at})
 		return true
 	}
 	switch {

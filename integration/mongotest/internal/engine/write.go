@@ -225,8 +225,7 @@ func (s *Store) find(db, name string, q Query, order Order, limit int) ([]*Recor
 			}
 			continue
 		}
-		rec := sc.ahead[0]
-		sc.ahead = sc.ahead[1:]
+		rec := sc.pop()
 		ok, err := q.Filter.Match(rec.Doc)
 		if err != nil {
 			return nil, nil, err
