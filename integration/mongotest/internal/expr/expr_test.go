@@ -1,6 +1,7 @@
 package expr_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -270,7 +271,7 @@ func TestErrors(t *testing.T) {
 		{"formats that are none", `{"$dateToString": {"date": "$t", "format": "%q"}}`, 18536},
 		{"units that are none", `{"$dateTrunc": {"date": "$t", "unit": "eon"}}`, fault.FailedToParse},
 		{"texts that double without end", `{"$reduce": {"input": {"$range": [0, 100]}, "initialValue": "x", "in": {"$concat": ["$$value", "$$value"]}}}`, 146},
-		{"arrays that double without end", `{"$reduce": {"input": {"$range": [0, 100]}, "initialValue": [1], "in": {"$concatArrays": ["$$value", "$$value"]}}}`, 146},
+		{"arrays that double without end", `{"$reduce": {"input": {"$range": [0, 100]}, "initialValue": ["` + strings.Repeat("x", 1000) + `"], "in": {"$concatArrays": ["$$value", "$$value"]}}}`, 146},
 		{"values that nest without end", `{"$reduce": {"input": {"$range": [0, 1000]}, "initialValue": 1, "in": ["$$value"]}}`, fault.Overflow},
 		{"ranges without end", `{"$range": [0, 2147483647]}`, 146},
 	} {
