@@ -60,8 +60,8 @@ func batchLengths(x *trial) {
 	reply, err := x.db.RunCommand(x.ctx, bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: docs}}).Raw()
 	x.fails(16, "100,001 documents", reply, err)
 	x.fields(x.raw(bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: docs[:100_000]}}), `{"n": 100000}`)
-	all := make([]any, 0, 200_010)
-	for i := range 200_010 {
+	all := make([]any, 0, 100_010)
+	for i := range 100_010 {
 		all = append(all, bson.D{{Key: "_id", Value: i}})
 	}
 	r, err := x.db.Collection("many").InsertMany(x.ctx, all) // the driver splits them
@@ -69,7 +69,7 @@ func batchLengths(x *trial) {
 	if len(r.InsertedIDs) != len(all) {
 		x.Errorf("inserted %d of %d", len(r.InsertedIDs), len(all))
 	}
-	x.fields(x.run(`{"count": "many"}`), `{"n": 200010}`)
+	x.fields(x.run(`{"count": "many"}`), `{"n": 100010}`)
 }
 
 func driverBulk(x *trial) {

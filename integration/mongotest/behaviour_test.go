@@ -94,8 +94,9 @@ func behave(t *testing.T, on target, parts []part) {
 		}
 		names[p.name] = true
 		t.Run(p.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithCancel(t.Context()) // a deadline would become the maxTimeMS of commands
 			defer cancel()
+			defer time.AfterFunc(time.Minute, cancel).Stop()
 			x := &trial{T: t, target: on, ctx: ctx, db: on.client.Database(fmt.Sprintf("behaviour_%d_%d", os.Getpid(), i))}
 			x.must(x.db.Drop(ctx))
 			defer func() {
