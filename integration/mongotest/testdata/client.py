@@ -128,7 +128,7 @@ def bulk():
     except BulkWriteError as e:
         assert len(e.details["writeErrors"]) == 502, len(e.details["writeErrors"])
         assert c.count_documents({}) == 1500
-    if hasattr(client, "bulk_write") and client.server_info()["versionArray"][0] >= 8:
+    if pymongo.version_tuple >= (4, 9) and client.server_info()["versionArray"][0] >= 8:
         result = client.bulk_write([
             pymongo.InsertOne({"_id": "a"}, namespace="client_py.bulk"),
             pymongo.UpdateOne({"_id": "a"}, {"$set": {"x": 1}}, namespace="client_py.bulk"),
