@@ -16,6 +16,9 @@ import (
 // interpreters that have pymongo, as PATH lists folders, BOTWATCH_TEST_MONGOSH
 // names a mongosh. What is not named is not run.
 func TestClients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the scripts of other clients take a minute")
+	}
 	python := filepath.SplitList(os.Getenv("BOTWATCH_TEST_PYTHON"))
 	if len(python) == 0 {
 		t.Run("pymongo", func(t *testing.T) { t.Skip("BOTWATCH_TEST_PYTHON names no interpreter with pymongo") })
