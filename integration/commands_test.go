@@ -227,3 +227,27 @@ func TestBadFiles(t *testing.T) {
 		})
 	}
 }
+
+// TestImportGoesOn: what cannot be read, an account or a whole file, costs
+// nothing of the rest, and is told.
+func TestImportGoesOn(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "store.db")
+	write := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		check(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	g := simulate.Generator{Tweets: 20, Lean: true, Epoch: time.Now()}
+	account := func(i int) string { return string(g.Account(i, 0, time.Now()).JSON) }
+	cut := write("cut.json", `{"a": `+account(0)+`, "b": `+account(1)+`, "c": {"user_data"`)
+	good := write("good.json", `{"d": `+account(2)+`, "e": {"tweets": []}}`)
+
+	botwatch(t, "import", "--store", "sqlite:"+file, cut, filepath.Join(folder, "nowhere.json"), folder, good).says(t, 1,
+		"cut.json: the input is cut off", "nowhere.json: there is no such file; check the name", folder+": is a directory",
+		"account e: user_data: is missing", "3 accounts put into sqlite:"+file+", 1 left out; 3 of 4 inputs not read to the end")
+	if n := integer(t, connect(t, file), "SELECT count(*) FROM accounts WHERE id IN ('a', 'b', 'd')"); n != 3 {
+		t.Errorf("%d of the accounts a, b and d are in the store", n)
+	}
+	botwatch(t, "import", "--store", "sqlite:"+file, good).says(t, 3, "1 accounts put into ", "1 left out\n")
+}

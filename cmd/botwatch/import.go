@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +21,8 @@ classify knows, and puts them into the store, in place of accounts with the same
 id. Of each account only the fields that classification needs are kept. A daemon
 that runs on the store notices them at once; else the next one does.
 
-An account that cannot be read is left out and told; the others go on.`,
+An account that cannot be read is left out and told; the others go on, and so do
+the other files where one cannot be read to its end.`,
 		Example: `  botwatch import accounts.json
   botwatch import --store sqlite:accounts.db crawl-*.ndjson.gz`,
 		Args: cobra.MinimumNArgs(1),
@@ -49,13 +48,29 @@ An account that cannot be read is left out and told; the others go on.`,
 		}
 		defer s.Close()
 		im := &importer{a: a, store: s}
+		unread := 0
 		for _, name := range files {
-			if err := im.file(cmd.Context(), name, o); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
+			err := im.file(cmd.Context(), name, o)
+			if im.err != nil {
+				return fmt.Errorf("%s: %w", name, im.err)
+			}
+			if cmd.Context().Err() != nil {
+				return cmd.Context().Err()
+			}
+			if err != nil {
+				unread++
+				fmt.Fprintf(a.stderr, "botwatch: %s: %s\n", safeText(name), safeText(err.Error()))
 			}
 		}
-		fmt.Fprintf(a.stderr, "%d accounts put into %s, %d left out\n", im.put, c.Store, im.failed)
-		if im.failed > 0 {
+		closing := fmt.Sprintf("%d accounts put into %s, %d left out", im.put, c.Store, im.failed)
+		if unread > 0 {
+			closing += fmt.Sprintf("; %d of %d inputs not read to the end", unread, len(files))
+		}
+		fmt.Fprintln(a.stderr, closing)
+		switch {
+		case unread > 0:
+			return &inputsError{unread}
+		case im.failed > 0:
 			return &rowsError{im.failed}
 		}
 		return nil
@@ -70,6 +85,7 @@ type importer struct {
 	batch       []store.Account
 	bytes       int
 	put, failed int
+	err         error // of the store, which ends the import
 }
 
 // The bounds of a batch.
@@ -84,16 +100,13 @@ type imported struct {
 	row     string // why it is left out
 }
 
+// file puts the accounts of one file. An error is what ended it early.
 func (im *importer) file(ctx context.Context, name string, o format.Options) error {
-	in := im.a.stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		in = f
+	in, err := im.a.openInput(ctx, name, func(int) {}, false)
+	if err != nil {
+		return err
 	}
+	defer in.close()
 	r, err := format.Open(in, o)
 	if err != nil {
 		return err
@@ -114,13 +127,13 @@ func (im *importer) file(ctx context.Context, name string, o format.Options) err
 		}
 		return im.flush(ctx)
 	})
-	if err != nil && err != io.EOF {
-		if ferr := im.flush(ctx); ferr != nil {
-			return ferr
-		}
-		return err
+	if im.err != nil {
+		return im.err
 	}
-	return im.flush(ctx)
+	if ferr := im.flush(ctx); err == nil { // what was read before is good
+		err = ferr
+	}
+	return err
 }
 
 func readImported(_ int, f *format.Frame, a *classifier.Account, err error) imported {
@@ -147,8 +160,8 @@ func (im *importer) flush(ctx context.Context) error {
 	if len(im.batch) == 0 {
 		return nil
 	}
-	if err := im.store.PutAccounts(ctx, im.batch); err != nil {
-		return err
+	if im.err = im.store.PutAccounts(ctx, im.batch); im.err != nil {
+		return im.err
 	}
 	im.put += len(im.batch)
 	im.batch, im.bytes = im.batch[:0], 0

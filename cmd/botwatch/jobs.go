@@ -277,6 +277,9 @@ func (a *app) lettersDiscardCommand() *cobra.Command {
 				return fmt.Errorf("discard dead letters: %w", err)
 			}
 			fmt.Fprintf(a.stderr, "%d discarded\n", n)
+			if missing := len(ids) - n; missing > 0 {
+				return fmt.Errorf("%d of %d ids have no dead letter", missing, len(ids))
+			}
 			return nil
 		})
 }
