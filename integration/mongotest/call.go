@@ -28,16 +28,16 @@ type call struct {
 	message *wire.Message
 	version version
 
-	session      *session // nil for none
-	txn          int64    // txnNumber; -1 for none
-	majority     bool     // readConcern
-	linearizable bool
-	concern      writeConcern
-	writing      bool // it needs the primary, and waits for its write concern
-	collation    *collation.Collation
-	fault        error
-	cutReply     bool // a fault ends the connection instead of a reply
-	streaming    bool // a getMore that has the cursor of a change stream
+	session   *session // nil for none
+	txn       int64    // txnNumber; -1 for none
+	majority  bool     // readConcern
+	concern   writeConcern
+	writing   bool  // it needs the primary, and waits for its write concern
+	turn      int64 // of the topology, when it wrote
+	collation *collation.Collation
+	fault     error
+	cutReply  bool // a fault ends the connection instead of a reply
+	streaming bool // a getMore that has the cursor of a change stream
 }
 
 func (c *call) bad() error { return c.fault }

@@ -39,7 +39,7 @@ func (s *Server) readConcern(c *call, h handler) error {
 	switch level {
 	case "local", "available":
 	case "majority":
-		c.majority, c.linearizable = true, level == "linearizable"
+		c.majority = true
 	case "linearizable":
 		c.majority = true
 		if c.writing {
@@ -65,23 +65,25 @@ func (s *Server) readConcern(c *call, h handler) error {
 	if !c.majority {
 		return nil
 	}
-	return s.committed(c.ctx, after)
+	return s.committed(c.ctx, after, -1)
 }
 
-// committed waits until the majority has what was written up to a time.
-func (s *Server) committed(ctx context.Context, at bson.Timestamp) error {
+// committed waits until the majority has what was written up to a time. The
+// wait of a write ends with the turn that it was written in; turn is negative
+// for reads, which go on.
+func (s *Server) committed(ctx context.Context, at bson.Timestamp, turn int64) error {
 	for {
 		changed := s.store.Changed()
 		if !at.After(s.store.Committed()) {
 			return nil
 		}
-		_, term, _, turned := s.topology.state()
+		_, _, now, turned := s.topology.state()
+		if turn >= 0 && now != turn {
+			return fault.New(fault.InterruptedDueToReplStateChange, "operation was interrupted")
+		}
 		select {
 		case <-changed:
 		case <-turned:
-			if down, now, _, _ := s.topology.state(); down || now != term {
-				return fault.New(fault.InterruptedDueToReplStateChange, "operation was interrupted")
-			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -167,7 +169,7 @@ func (s *Server) awaitMajority(c *call) *fault.Error {
 		defer cancel()
 		ctx = limited
 	}
-	err := s.committed(ctx, s.store.Applied())
+	err := s.committed(ctx, s.store.Applied(), c.turn)
 	if err == nil {
 		return nil
 	}

@@ -90,6 +90,9 @@ func (s *Server) do(c *call) (value.Doc, error) {
 	if err := s.mayRun(c, h); err != nil {
 		return nil, err
 	}
+	if c.has("writeConcern") && !c.writing {
+		return nil, fault.New(fault.InvalidOptions, "Command does not support writeConcern")
+	}
 	limit := c.natural("maxTimeMS", 0)
 	if limit > math.MaxInt32 {
 		return nil, fault.New(fault.BadValue, "%d value for maxTimeMS is out of range [0, %d]", limit, math.MaxInt32)
@@ -126,6 +129,7 @@ func (s *Server) run(c *call, h handler) (value.Doc, error) {
 	if err := s.mayRun(c, h); err != nil {
 		return nil, err
 	}
+	_, _, c.turn, _ = s.topology.state()
 	return h.run(s, c)
 }
 

@@ -340,6 +340,9 @@ func (s *Server) aggregate(c *call) (value.Doc, error) {
 	}
 	env := c.env()
 	stages := c.docs("pipeline")
+	if !c.has("pipeline") {
+		c.fail(fault.New(fault.MissingField, "BSON field 'aggregate.pipeline' is missing but a required field"))
+	}
 	if err := c.bad(); err != nil {
 		return nil, err
 	}
@@ -362,9 +365,6 @@ func (s *Server) aggregate(c *call) (value.Doc, error) {
 	}
 	cur.source = pipeline.Run(source)
 	if out := pipeline.Output(); out != nil {
-		if c.linearizable {
-			return nil, fault.New(fault.InvalidOptions, "$out and $merge cannot be used with a 'linearizable' read concern level")
-		}
 		if err := s.write(c, out, cur.source, env); err != nil {
 			return nil, err
 		}
