@@ -3,6 +3,7 @@
 package integration_test
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -91,6 +92,45 @@ func TestJobs(t *testing.T) {
 		d.stop(t, syscall.SIGTERM)
 		verify(t, file)
 	})
+}
+
+// TestBreaker: where most accounts cannot be read, nothing is written until a
+// resume, and who asks for a job is told what it waits for.
+func TestBreaker(t *testing.T) {
+	file := database(t)
+	of := "sqlite:" + file
+	s := open(t, file, false)
+	invented(t, file, 0, 400, 0)
+	db := connect(t, file)
+	d := start(t, file, nil)
+	d.awaitLead(t)
+	drained(t, s)
+	execute(t, db, "CREATE TABLE good AS SELECT id, doc FROM accounts", "UPDATE accounts SET doc = 'no JSON'")
+	await(t, "the breaker to open", patience, func() (bool, string) { return d.said("breaker faults opened"), d.text() })
+	if n := integer(t, db, "SELECT count(*) FROM predictions WHERE has_error"); n > 300 {
+		t.Errorf("%d of 400 accounts were marked as faulty before the breaker opened", n)
+	}
+	waiting := command(t, nil, "backfill", "--store", of)
+	stderr, err := waiting.StderrPipe()
+	check(t, err)
+	check(t, waiting.Start())
+	defer waiting.Process.Kill()
+	lines := bufio.NewScanner(stderr)
+	for told := false; !told; told = strings.Contains(lines.Text(), "backfill: waits, since breaker faults is open") {
+		if !lines.Scan() {
+			t.Fatalf("backfill ended without a word of the breaker: %v", waiting.Wait())
+		}
+	}
+	execute(t, db, "UPDATE accounts SET doc = (SELECT doc FROM good WHERE good.id = accounts.id)")
+	botwatch(t, "resume", "--store", of).says(t, 0, "resumed")
+	for lines.Scan() { // to its end
+	}
+	if err := waiting.Wait(); err != nil {
+		t.Errorf("backfill after the resume: %v", err)
+	}
+	drained(t, s)
+	d.stop(t, syscall.SIGTERM)
+	verify(t, file)
 }
 
 // TestDryRun: it looks at everything and leaves all as it was.

@@ -264,7 +264,15 @@ func TestFence(t *testing.T) {
 	rule(t, "an update whose account is gone is left to its delete", func(t *testing.T) {
 		s := newStore()
 		b := start(t, s, nil)
-		s.SetFaults(memory.Faults{Batch: func(memory.Call) memory.Shape { return memory.Shape{Max: 1} }})
+		s.SetFaults(memory.Faults{
+			Batch: func(memory.Call) memory.Shape { return memory.Shape{Max: 1} },
+			Write: func(_ memory.Call, w store.Write) memory.WriteFault {
+				if w.Letter != nil {
+					t.Error("a letter was written for the update")
+				}
+				return memory.WritePasses
+			},
+		})
 		b.put(1, fixture.Doc(10, 3, false))
 		b.remove(1)
 		settle()

@@ -108,9 +108,10 @@ func (a *app) ask(ctx context.Context, c *config.Loaded, s store.Store, r store.
 	return a.await(ctx, s, id)
 }
 
-// await waits for a request's end and says how it ended.
+// await waits for a request's end and says how it ended, and what holds it up
+// meanwhile. A daemon that falls silent is an error: its successor does the job.
 func (a *app) await(ctx context.Context, s store.Desk, id string) error {
-	told := ""
+	told, held := "", ""
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
@@ -132,6 +133,20 @@ func (a *app) await(ctx context.Context, s store.Desk, id string) error {
 			case store.RequestFailed:
 				return fmt.Errorf("%s: %s", r.Kind, r.Error)
 			}
+			d, silent, err := a.published(ctx, s)
+			switch {
+			case err != nil:
+				return err
+			case silent:
+				return fmt.Errorf("%s says nothing since %s; the next `botwatch run` on this store does the %s",
+					d.Holder, d.At.UTC().Format(time.RFC3339), r.Kind)
+			}
+			if why := waitsFor(d); why != held {
+				held = why
+				if why != "" {
+					fmt.Fprintf(a.stderr, "%s: waits, since %s\n", r.Kind, why)
+				}
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -139,6 +154,19 @@ func (a *app) await(ctx context.Context, s store.Desk, id string) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// waitsFor says which breaker keeps a daemon from writing; "" for none.
+func waitsFor(d *daemon.Status) string {
+	if d == nil {
+		return ""
+	}
+	for name, b := range d.Breakers {
+		if name != daemon.BreakerRemovals {
+			return fmt.Sprintf("breaker %s is open (%s); `botwatch resume` closes it", name, b.Reason)
+		}
+	}
+	return ""
 }
 
 func (a *app) deadLettersCommand() *cobra.Command {

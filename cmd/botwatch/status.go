@@ -78,18 +78,24 @@ func (a *app) readStatus(ctx context.Context, s store.Store) (*statusReport, err
 	if r.Letters, err = s.CountLetters(ctx); err != nil {
 		return nil, fmt.Errorf("count dead letters: %w", err)
 	}
-	text, err := s.Published(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the daemon's status: %w", err)
-	}
-	if text != nil {
-		r.Daemon = new(daemon.Status)
-		if err := json.Unmarshal(text, r.Daemon); err != nil {
-			return nil, fmt.Errorf("read the daemon's status: %w", err)
-		}
-		r.Stale = r.Daemon.Role == "leader" && a.now().Sub(r.Daemon.At) > silentAfter
+	if r.Daemon, r.Stale, err = a.published(ctx, s); err != nil {
+		return nil, err
 	}
 	return &r, nil
+}
+
+// published gives what the daemon last said of itself, nil where none ever ran,
+// and whether it says nothing any more.
+func (a *app) published(ctx context.Context, s store.Desk) (d *daemon.Status, silent bool, err error) {
+	text, err := s.Published(ctx)
+	if err == nil && text != nil {
+		d = new(daemon.Status)
+		err = json.Unmarshal(text, d)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("read the daemon's status: %w", err)
+	}
+	return d, d != nil && d.Role == "leader" && a.now().Sub(d.At) > silentAfter, nil
 }
 
 func (r *statusReport) write(w io.Writer, now time.Time) error {
