@@ -1,3 +1,3 @@
 package mongotest_test
 
-var pipelineParts, expressionParts, outputParts, retryParts, timeParts, catalogParts, validationParts, errorParts, handshakeParts []part
+var catalogParts, validationParts, errorParts, handshakeParts []part

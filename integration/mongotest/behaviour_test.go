@@ -63,6 +63,7 @@ func TestBehaviour(t *testing.T) {
 	}
 	for _, version := range []string{"6.0", "7.0", "8.0"} {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			s := mongotest.Start(t, mongotest.Options{Version: version})
 			behave(t, target{uri: s.URI(), own: s}, parts)
 		})

@@ -23,6 +23,9 @@ func (s *Server) write(c *call, out *aggregate.Output, result aggregate.Iterator
 	if out.Merge == nil {
 		return s.out(db, out.Collection, result, c.flag("bypassDocumentValidation", false))
 	}
+	if !s.identifies(db, out.Collection, out.Merge.On) {
+		return fault.New(51183, "Cannot find index to verify that join fields will be unique")
+	}
 	for {
 		doc, ok, err := result.Next()
 		if !ok || err != nil {
@@ -75,6 +78,24 @@ func (s *Server) out(db, coll string, result aggregate.Iterator, unchecked bool)
 		}
 	}
 	return s.store.Rename(db, temporary, db, coll, true)
+}
+
+// identifies says whether a collection has a unique index over just these fields.
+func (s *Server) identifies(db, coll string, fields []string) bool {
+	if len(fields) == 1 && fields[0] == "_id" {
+		return true
+	}
+	indexes, err := s.store.Indexes(db, coll)
+	return err == nil && slices.ContainsFunc(indexes, func(x *engine.Index) bool {
+		n := 0
+		for name := range value.Elements(x.Spec) {
+			if !slices.Contains(fields, name) {
+				return false
+			}
+			n++
+		}
+		return n == len(fields) && x.Unique && !x.Sparse && x.Partial == nil
+	})
 }
 
 // merge puts one document into a collection, as $merge says.
