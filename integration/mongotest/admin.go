@@ -290,9 +290,9 @@ func (s *Server) getParameter(c *call) (value.Doc, error) {
 
 // oplog gives the oplog as the collection local.oplog.rs, the newest first where
 // the sort or the hint say $natural: -1.
-func (s *Server) oplog(q engine.Query) (aggregate.Iterator, bool, error) {
+func (s *Server) oplog(q engine.Query) (source aggregate.Iterator, sorted bool) {
 	natural := int64(1)
-	sorted := len(q.Sort) <= 5
+	sorted = len(q.Sort) <= 5
 	if n, ok := value.Integer(value.Get(q.Sort, "$natural")); ok {
 		natural, sorted = n, true
 	}
@@ -306,7 +306,7 @@ func (s *Server) oplog(q engine.Query) (aggregate.Iterator, bool, error) {
 	if natural < 0 {
 		o.back, o.at = true, end
 	}
-	return o, sorted, nil
+	return o, sorted
 }
 
 type oplog struct {

@@ -232,5 +232,12 @@ func (s *Server) ReplaceCollection(db, coll string) error {
 }
 
 // ExpireNow removes expired documents at once, as is else done every
-// Options.TTLInterval, and says how many.
-func (s *Server) ExpireNow() int { return s.store.Expire() }
+// Options.TTLInterval, and says how many. A secondary removes none.
+func (s *Server) ExpireNow() int {
+	s.topology.writing.RLock()
+	defer s.topology.writing.RUnlock()
+	if !s.topology.primary() {
+		return 0
+	}
+	return s.store.Expire()
+}

@@ -20,9 +20,14 @@ import (
 // maxViews is how many views may stand on one another.
 const maxViews = 20
 
-// open opens what a query reads: a collection, or a view of one, of which the
-// scan is nil. sorted says that the query's order is kept.
+// open opens what a query reads: a collection; or the oplog, or a view of a
+// collection, of which the scan is nil. sorted says that the query's order is
+// kept.
 func (s *Server) open(c *call, coll string, q engine.Query, env *expr.Env) (source aggregate.Iterator, scan *engine.Scan, sorted bool, err error) {
+	if c.db == "local" && coll == "oplog.rs" && !s.options.Standalone {
+		source, sorted = s.oplog(q)
+		return source, nil, sorted, nil
+	}
 	var stages []value.Doc
 	base := coll
 	for range maxViews {
@@ -130,13 +135,8 @@ func (s *Server) find(c *call) (value.Doc, error) {
 		return nil, err
 	}
 	cur := &cursor{db: c.db, coll: coll, size: 0, forget: !c.flag("noCursorTimeout", false)}
-	sorted := false
-	if c.db == "local" && coll == "oplog.rs" {
-		cur.source, sorted, err = s.oplog(q)
-	} else {
-		cur.source, cur.scan, sorted, err = s.open(c, coll, q, env)
-	}
-	if err != nil {
+	var sorted bool
+	if cur.source, cur.scan, sorted, err = s.open(c, coll, q, env); err != nil {
 		return nil, err
 	}
 	if !sorted {

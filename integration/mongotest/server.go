@@ -224,9 +224,7 @@ func (s *Server) tend() {
 			s.cursors.reap(time.Now())
 			s.sessions.reap(time.Now())
 		case <-ttl.C:
-			if s.topology.primary() {
-				s.store.Expire()
-			}
+			s.ExpireNow()
 		}
 	}
 }
