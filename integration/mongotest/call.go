@@ -34,7 +34,6 @@ type call struct {
 	concern   writeConcern
 	writing   bool  // it needs the primary, and waits for its write concern
 	turn      int64 // of the topology, when it wrote
-	collation *collation.Collation
 	fault     error
 	cutReply  bool // a fault ends the connection instead of a reply
 	streaming bool // a getMore that has the cursor of a change stream
