@@ -81,14 +81,10 @@ func (c *call) text(name string) string {
 // flag gives a field that is a boolean, or a number that stands for one.
 func (c *call) flag(name string, otherwise bool) bool {
 	v := value.Get(c.body, name)
-	switch {
-	case value.Nullish(v):
-		return otherwise
-	case v.Type != bson.TypeBoolean && !value.IsNumber(v):
-		c.typed(name, v, "bool")
+	if value.Nullish(v) {
 		return otherwise
 	}
-	return value.Truthy(v)
+	return c.bool(name, v)
 }
 
 // integer gives a field that is a whole number.
@@ -144,6 +140,24 @@ func (c *call) docs(name string) []value.Doc {
 		docs = append(docs, value.Doc(item.Value))
 	}
 	return docs
+}
+
+// required is docs, of what must be there.
+func (c *call) required(name string) []value.Doc {
+	docs := c.docs(name)
+	if docs == nil {
+		c.fail(fault.New(fault.MissingField, "BSON field '%s.%s' is missing but a required field", c.name, name))
+	}
+	return docs
+}
+
+// bool reads a field of a statement that is a boolean, or a number that stands
+// for one.
+func (c *call) bool(name string, v value.Value) bool {
+	if !value.Nullish(v) && v.Type != bson.TypeBoolean && !value.IsNumber(v) {
+		c.typed(name, v, "bool")
+	}
+	return value.Truthy(v)
 }
 
 // has says whether a field is there, and not null.

@@ -331,6 +331,9 @@ func (s *Server) aggregate(c *call) (value.Doc, error) {
 		return nil, fault.NotOffered("explain")
 	}
 	options := c.doc("cursor")
+	if err := c.bad(); err != nil {
+		return nil, err
+	}
 	if options == nil {
 		return nil, fault.New(fault.FailedToParse, "The 'cursor' option is required, except for aggregate with the explain argument")
 	}
@@ -339,10 +342,7 @@ func (s *Server) aggregate(c *call) (value.Doc, error) {
 		batch, _ = value.Integer(v)
 	}
 	env := c.env()
-	stages := c.docs("pipeline")
-	if !c.has("pipeline") {
-		c.fail(fault.New(fault.MissingField, "BSON field 'aggregate.pipeline' is missing but a required field"))
-	}
+	stages := c.required("pipeline")
 	if err := c.bad(); err != nil {
 		return nil, err
 	}

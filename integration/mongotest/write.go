@@ -50,14 +50,14 @@ func recalled(d value.Doc) outcome {
 // batch does statements one after the other: all, or up to the first that fails
 // where they are ordered. One that came before is not done again.
 func (s *Server) batch(c *call, n int, ordered bool, do func(i int) outcome) ([]outcome, error) {
+	if err := c.bad(); err != nil {
+		return nil, err
+	}
 	if n == 0 {
 		return nil, fault.New(fault.InvalidLength, "Write batch sizes must be between 1 and %d. Got 0 operations.", maxStatements)
 	}
 	if n > maxStatements {
 		return nil, fault.New(fault.InvalidLength, "Write batch sizes must be between 1 and %d. Got %d operations.", maxStatements, n)
-	}
-	if err := c.bad(); err != nil {
-		return nil, err
 	}
 	release, err := c.statements()
 	if err != nil {
@@ -147,7 +147,7 @@ func outcomeOf(n, modified int64, err error) outcome {
 // insert inserts documents.
 func (s *Server) insert(c *call) (value.Doc, error) {
 	coll := c.coll()
-	docs := c.docs("documents")
+	docs := c.required("documents")
 	unchecked := c.flag("bypassDocumentValidation", false)
 	outcomes, err := s.batch(c, len(docs), c.flag("ordered", true), func(i int) outcome {
 		return outcomeOf(1, 0, s.store.Insert(c.db, coll, docs[i], unchecked)).unlessFailed()
@@ -184,7 +184,7 @@ type modification struct {
 // update updates documents.
 func (s *Server) update(c *call) (value.Doc, error) {
 	coll := c.coll()
-	updates := c.docs("updates")
+	updates := c.required("updates")
 	unchecked := c.flag("bypassDocumentValidation", false)
 	env := c.env()
 	parsed := make([]modification, len(updates))
@@ -245,9 +245,9 @@ func (c *call) modification(list string, d value.Doc, fields map[string]bool, fi
 				m.arrayFilters = []value.Doc{}
 			}
 		case "upsert":
-			m.upsert = value.Truthy(v)
+			m.upsert = c.bool(list+".upsert", v)
 		case "multi":
-			m.multi = value.Truthy(v)
+			m.multi = c.bool(list+".multi", v)
 		case "hint":
 			m.hint = c.hint(v)
 		}
@@ -327,7 +327,7 @@ func (s *Server) updating(m modification, env *expr.Env) (engine.Updating, error
 // delete deletes documents.
 func (s *Server) delete(c *call) (value.Doc, error) {
 	coll := c.coll()
-	deletes := c.docs("deletes")
+	deletes := c.required("deletes")
 	env := c.env()
 	parsed := make([]removal, len(deletes))
 	for i, d := range deletes {
@@ -359,14 +359,17 @@ func (c *call) removal(list string, d value.Doc, fields map[string]bool, filter 
 		switch {
 		case !fields[name]:
 			return r, fault.New(fault.UnknownField, "BSON field '%s.%s.%s' is an unknown field.", c.name, list, name)
-		case name == filter && value.IsDocument(v):
+		case (name == filter || name == "collation") && !value.IsDocument(v):
+			c.typed(list+"."+name, v, "object")
+			return r, c.bad()
+		case name == filter:
 			r.filter = value.Doc(v.Value)
-		case name == "collation" && value.IsDocument(v):
+		case name == "collation":
 			r.collation = value.Doc(v.Value)
 		case name == "hint":
 			r.hint = c.hint(v)
 		case name == "multi":
-			r.one = !value.Truthy(v)
+			r.one = !c.bool(list+".multi", v)
 		case name == "limit":
 			n, ok := value.Integer(v)
 			if !ok || n != 0 && n != 1 {

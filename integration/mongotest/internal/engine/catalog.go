@@ -95,14 +95,19 @@ func (c *Collection) validate(validator value.Doc, level, action string) error {
 			c.validator = f
 		}
 	}
-	if level != "" {
-		c.moderate = level == "moderate"
-		if level == "off" {
-			c.validator = nil
-		}
+	switch level {
+	case "":
+	case "strict", "moderate", "off":
+		c.level = level
+	default:
+		return fault.New(fault.BadValue, "Enumeration value '%s' for field 'validationLevel' is not a valid value.", level)
 	}
-	if action != "" {
+	switch action {
+	case "":
+	case "error", "warn":
 		c.warnOnly = action == "warn"
+	default:
+		return fault.New(fault.BadValue, "Enumeration value '%s' for field 'validationAction' is not a valid value.", action)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ type Collection struct {
 	capped    int64         // bytes at most; 0 where it is not capped
 	maxDocs   int64         // documents at most, where it is capped; 0 for any number
 	validator *match.Filter // nil for none
-	moderate  bool          // validationLevel
+	level     string        // validationLevel; "" is strict
 	warnOnly  bool          // validationAction
 	dropped   bool
 
@@ -150,14 +150,14 @@ func (c *Collection) unindex(rec *Record) {
 
 // check holds a document against the validator. old is what it replaces.
 func (c *Collection) check(old, doc value.Doc) error {
-	if c.validator == nil || c.warnOnly {
+	if c.validator == nil || c.warnOnly || c.level == "off" {
 		return nil
 	}
 	ok, err := c.validator.Match(doc)
 	if err != nil || ok {
 		return err
 	}
-	if c.moderate && old != nil {
+	if c.level == "moderate" && old != nil {
 		if valid, err := c.validator.Match(old); err != nil || !valid {
 			return err
 		}

@@ -1,3 +1,0 @@
-package mongotest_test
-
-var catalogParts, validationParts, errorParts, handshakeParts []part
