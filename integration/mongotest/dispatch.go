@@ -213,7 +213,7 @@ func (s *Server) reply(c *call, result value.Doc, err error, point *failPoint) v
 			}
 			b.Append(name, v)
 		}
-		if point != nil && point.concern != nil && value.Missing(value.Get(result, "writeConcernError")) {
+		if point != nil && point.concern != nil && c.writing && value.Missing(value.Get(result, "writeConcernError")) {
 			v := value.Document(point.concern)
 			b.Append("writeConcernError", v)
 			labels.concern(v)

@@ -23,7 +23,7 @@ const (
 // failPointData are the fields of data, by fail point.
 var failPointData = map[string]map[string]bool{
 	failCommand: set("failCommands", "appName", "namespace", "errorCode", "errorLabels", "closeConnection",
-		"blockConnection", "blockTimeMS", "writeConcernError", "failInternalCommands", "threadName"),
+		"blockConnection", "blockTimeMS", "writeConcernError", "failInternalCommands"),
 	failGetMore:   set("errorCode", "closeConnection"),
 	failRetryable: set("failBeforeCommitExceptionCode", "closeConnection"),
 }

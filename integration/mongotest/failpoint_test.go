@@ -101,6 +101,7 @@ func TestFailPointRefused(t *testing.T) {
 		{"a probability below 0", 2, "failCommand", value.D("activationProbability", -0.5), nil},
 		{"a probability that is no number", 14, "failCommand", value.D("activationProbability", "half"), nil},
 		{"data that are none", 14, "failCommand", "alwaysOn", "x"},
+		{"a thread's name", 115, "failCommand", "alwaysOn", value.D("threadName", "conn1")},
 		{"a field of data that is not offered", 115, "failCommand", "alwaysOn", value.D("errorExtraInfo", value.D())},
 		{"failCommands that are no array", 14, "failCommand", "alwaysOn", value.D("failCommands", "ping")},
 		{"an errorCode that is no number", 14, "failCommand", "alwaysOn", value.D("errorCode", "x")},
@@ -213,6 +214,10 @@ func TestFailPointData(t *testing.T) {
 			t.Errorf("%v", reply)
 		}
 		w.good("delete", "c", "deletes", []value.Doc{value.D("q", value.D(), "limit", 0)}, "$db", "d")
+		failing(t, s, value.D("times", 1), "failCommands", []string{"find"}, "writeConcernError", value.D("code", 64))
+		if reply := w.good("find", "c", "$db", "d"); !value.Missing(at(reply, "writeConcernError")) {
+			t.Errorf("a read has a write concern error: %v", reply)
+		}
 	})
 	t.Run("blockConnection: it is, later; with an error not", func(t *testing.T) {
 		const wait = 50
