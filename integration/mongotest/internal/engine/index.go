@@ -108,6 +108,9 @@ func (x *Index) keys(doc value.Doc) (keySet, error) {
 	if x.Sparse && !present {
 		return keySet{}, nil
 	}
+	for i := range set.keys {
+		set.keys[i] += keyEnd
+	}
 	if set.multikey { // elements can be equal
 		seen := map[string]bool{}
 		unique := set.keys[:0]
@@ -121,6 +124,10 @@ func (x *Index) keys(doc value.Doc) (keySet, error) {
 	}
 	return set, nil
 }
+
+// keyEnd ends an index's key: a text's key may begin as that of a longer one does,
+// which then goes on with 255, or with 0 where it is inverted.
+const keyEnd = "\x01"
 
 func invert(key []byte) {
 	for i := range key {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -359,13 +360,40 @@ func (sc *Scan) bounds(x *Index) ([]match.Interval, bool) {
 	if !ok || !x.fields[0].descending {
 		return ranges, ok
 	}
-	if len(ranges) != 1 || ranges[0].Low == "" || ranges[0].High == "" {
-		return nil, false
+	inverted := make([]match.Interval, 0, len(ranges))
+	for _, r := range slices.Backward(ranges) {
+		inverted = append(inverted, descending(r))
 	}
-	low, high := []byte(ranges[0].High), []byte(ranges[0].Low)
+	return inverted, true
+}
+
+// descending gives a range of the keys that invert makes: what begins with its
+// high end comes first, what begins with its low end last.
+func descending(r match.Interval) match.Interval {
+	low, high := []byte(r.High), []byte(r.Low)
 	invert(low)
 	invert(high)
-	return []match.Interval{{Low: string(low), High: string(high), LowOpen: ranges[0].HighOpen, HighOpen: ranges[0].LowOpen}}, true
+	if r.HighOpen {
+		low = behind(low)
+	}
+	if r.LowOpen {
+		high = append(high, keyEnd...)
+	} else {
+		high = behind(high)
+	}
+	return match.Interval{Low: string(low), High: string(high), HighOpen: true}
+}
+
+// behind gives the least key above all that begin with b; none where there is no
+// such key.
+func behind(b []byte) []byte {
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] < 0xff {
+			b[i]++
+			return b[:i+1]
+		}
+	}
+	return nil
 }
 
 // order says whether an index gives the order that is asked for, one way or the
@@ -427,6 +455,9 @@ func (x *Index) bound(d value.Doc) (string, error) {
 	}
 	if i != len(x.fields) {
 		return "", fault.New(51174, "The index chosen is not compatible with min/max")
+	}
+	if !x.primary() {
+		key.WriteString(keyEnd)
 	}
 	return key.String(), nil
 }
