@@ -76,10 +76,10 @@ func (e *env) checkWrite(stored *store.Prediction, w store.Write, newer bool) {
 		if result == store.Retry && o.Err == nil {
 			e.Errorf("%s: a retry without a reason", when)
 		}
-		if diff := differ(text(want), text(e.prediction(w.ID))); diff != "" {
+		if diff := differ(text(kept(e, want)), text(e.prediction(w.ID))); diff != "" {
 			e.Errorf("%s: stored (-want +got):\n%s", when, diff)
 		}
-		if diff := differ(stampOf(w.ID, want), e.stamps(w.ID)[0]); diff != "" {
+		if diff := differ(kept(e, stampOf(w.ID, want)), e.stamps(w.ID)[0]); diff != "" {
 			e.Errorf("%s: stamp (-want +got):\n%s", when, diff)
 		}
 	}

@@ -16,7 +16,7 @@ var letterCases = []testCase{
 		e.faultWith(second)
 		want := *second
 		want.FirstSeen, want.Attempts = first.FirstSeen, 2
-		if diff := differ(&want, e.letter(id)); diff != "" {
+		if diff := differ(kept(e, &want), e.letter(id)); diff != "" {
 			e.Errorf("letter (-want +got):\n%s", diff)
 		}
 	}},
@@ -44,7 +44,7 @@ var letterCases = []testCase{
 		if o := e.write(w); o.Result != store.Superseded {
 			e.Fatalf("%v (%v), want superseded", o.Result, o.Err)
 		}
-		if diff := differ(l, e.letter(id)); diff != "" {
+		if diff := differ(kept(e, l), e.letter(id)); diff != "" {
 			e.Errorf("letter (-want +got):\n%s", diff)
 		}
 		e.written(replace(clean, version(2, 2)))

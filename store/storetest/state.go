@@ -126,7 +126,7 @@ var checkpointCases = []testCase{
 			e.Helper()
 			got, err := e.s.Load(e.ctx)
 			e.must("Load", err)
-			if diff := differ(c, got); diff != "" {
+			if diff := differ(kept(e, c), got); diff != "" {
 				e.Errorf("%s (-saved +loaded):\n%s", when, diff)
 			}
 		}

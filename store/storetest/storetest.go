@@ -45,6 +45,11 @@ type Harness struct {
 	Backup func(t *testing.T, s store.Store) (restore func())
 	// ExpireLease makes the lease run out, as if its holder had died long ago.
 	ExpireLease func(t *testing.T, s store.Store)
+
+	// Clock is the finest time that the store keeps in predictions, letters and
+	// checkpoints, a microsecond or a multiple of it; 0 means a microsecond. What is
+	// finer must be cut off, towards the past.
+	Clock time.Duration
 }
 
 // Run runs the suite.
