@@ -84,30 +84,30 @@ func (s *Store) create(db, name string, o CreateOptions) (*Collection, error) {
 	return c, nil
 }
 
+// validate sets what of a validator, its level and its action is given: all of
+// it, or nothing where it is an error.
 func (c *Collection) validate(validator value.Doc, level, action string) error {
-	if validator != nil {
-		c.validator = nil
-		if len(validator) > 5 {
-			f, err := match.Compile(validator, &expr.Env{})
-			if err != nil {
-				return err
-			}
-			c.validator = f
-		}
-	}
-	switch level {
-	case "":
-	case "strict", "moderate", "off":
-		c.level = level
-	default:
+	if !slices.Contains([]string{"", "strict", "moderate", "off"}, level) {
 		return fault.New(fault.BadValue, "Enumeration value '%s' for field 'validationLevel' is not a valid value.", level)
 	}
-	switch action {
-	case "":
-	case "error", "warn":
-		c.warnOnly = action == "warn"
-	default:
+	if !slices.Contains([]string{"", "error", "warn"}, action) {
 		return fault.New(fault.BadValue, "Enumeration value '%s' for field 'validationAction' is not a valid value.", action)
+	}
+	if validator != nil {
+		f, err := match.Compile(validator, &expr.Env{})
+		if err != nil {
+			return err
+		}
+		c.validator = f
+		if len(validator) <= 5 {
+			c.validator = nil
+		}
+	}
+	if level != "" {
+		c.level = level
+	}
+	if action != "" {
+		c.warnOnly = action == "warn"
 	}
 	return nil
 }
@@ -269,13 +269,19 @@ func (s *Store) Modify(db, name string, m Modification) (before, after *Index, e
 	if c == nil {
 		return nil, nil, fault.New(fault.NamespaceNotFound, "ns does not exist")
 	}
+	at := -1
 	if m.Index != "" || m.IndexSpec != nil {
-		at := slices.IndexFunc(c.indexes, func(x *Index) bool {
+		at = slices.IndexFunc(c.indexes, func(x *Index) bool {
 			return x.Name == m.Index || m.IndexSpec != nil && value.Equal(value.Document(x.Spec), value.Document(m.IndexSpec))
 		})
 		if at < 0 {
 			return nil, nil, fault.New(fault.IndexNotFound, "cannot find index %s for ns %s", m.Index, c.NS())
 		}
+	}
+	if err := c.validate(m.Validator, m.Level, m.Action); err != nil {
+		return nil, nil, err
+	}
+	if at >= 0 {
 		changed := *c.indexes[at]
 		before = c.indexes[at]
 		if m.Expire != nil {
@@ -285,9 +291,6 @@ func (s *Store) Modify(db, name string, m Modification) (before, after *Index, e
 			changed.Hidden = *m.Hidden
 		}
 		c.indexes[at], after = &changed, &changed
-	}
-	if err := c.validate(m.Validator, m.Level, m.Action); err != nil {
-		return nil, nil, err
 	}
 	if m.Images != nil {
 		c.images = *m.Images
