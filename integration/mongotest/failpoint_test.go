@@ -339,9 +339,6 @@ func TestFailPointDriver(t *testing.T) {
 	s := mongotest.Start(t, mongotest.Options{})
 	var inserts atomic.Int64
 	c := connected(t, s, func(o *options.ClientOptions) {
-		// A shutdown is told by the error alone: the monitor hears of the server's
-		// health with its next answer.
-		o.SetHeartbeatInterval(500 * time.Millisecond)
 		o.SetMonitor(&driverevent.CommandMonitor{Started: func(_ context.Context, e *driverevent.CommandStartedEvent) {
 			if e.CommandName == "insert" {
 				inserts.Add(1)

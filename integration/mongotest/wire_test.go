@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/snappy"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -331,6 +332,9 @@ func TestLarge(t *testing.T) {
 	}
 	s := mongotest.Start(t, mongotest.Options{})
 	w := dial(t, s)
+	if err := w.SetDeadline(time.Now().Add(5 * patience)); err != nil {
+		t.Fatal(err)
+	}
 	var docs []value.Doc
 	for i, size := range []int{15_900_000, 15_900_000, 15_900_000} {
 		docs = append(docs, value.D("_id", i, "x", value.Binary(0, make([]byte, size))))

@@ -179,7 +179,7 @@ func failing(t testing.TB, s *mongotest.Server, mode any, data ...any) int {
 // connected is a driver's client, by options on top of the server's URI.
 func connected(t testing.TB, s *mongotest.Server, set ...func(*options.ClientOptions)) *mongo.Client {
 	t.Helper()
-	o := options.Client().ApplyURI(s.URI())
+	o := options.Client().ApplyURI(s.URI()).SetHeartbeatInterval(heartbeat)
 	for _, set := range set {
 		set(o)
 	}
@@ -190,7 +190,17 @@ func connected(t testing.TB, s *mongotest.Server, set ...func(*options.ClientOpt
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_ = c.Disconnect(ctx)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = c.Disconnect(ctx)
+		}()
+		select {
+		case <-done:
+		case <-time.After(4 * heartbeat): // a monitor waits for a long heartbeat
+			s.Close()
+			<-done
+		}
 	})
 	return c
 }

@@ -84,7 +84,7 @@ func TestServe(t *testing.T) {
 		if !regexp.MustCompile(test.uri).MatchString(uri) {
 			t.Errorf("%v: printed %q", test.args, uri)
 		}
-		client, err := mongo.Connect(options.Client().ApplyURI(uri))
+		client, err := mongo.Connect(options.Client().ApplyURI(uri).SetHeartbeatInterval(500 * time.Millisecond))
 		if err != nil {
 			t.Fatal(err)
 		}
