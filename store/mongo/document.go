@@ -26,7 +26,7 @@ import (
 //   - Counts are of 32 bits where they fit, epochs always of 64.
 //   - What is no UTF-8 in a text becomes U+FFFD; U+0000 stays.
 //
-// The append functions append to dst and allocate nothing else.
+// To append a prediction or a letter allocates nothing but what dst grows by.
 
 // appendPrediction appends p's document. Its _id is given as BSON has it, a type
 // byte and a value; p.ID is not looked at. Of p.History the first

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -123,6 +124,20 @@ func TestReadPredictionIsTolerant(t *testing.T) {
 		if diff := cmp.Diff(inMillis(everything()), &got); err != nil || diff != "" {
 			t.Errorf("%s = %v: %v (-want +got):\n%s", path, value, err, diff)
 		}
+	}
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	p := everything()
+	for i := range 3 * store.MaxHistory {
+		p.History = append(p.History, store.HistoryEntry{Model: fmt.Sprint(i)})
+	}
+	got, _, err := readPrediction(encode(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(inMillis(p).History[:store.MaxHistory], got.History); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
 	}
 }
 

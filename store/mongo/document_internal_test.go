@@ -293,20 +293,6 @@ func TestDocumentTexts(t *testing.T) {
 	}
 }
 
-func TestHistoryIsBounded(t *testing.T) {
-	p := everything()
-	for i := range 3 * store.MaxHistory {
-		p.History = append(p.History, store.HistoryEntry{Model: fmt.Sprint(i)})
-	}
-	got, _, err := readPrediction(encode(p))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(inMillis(p).History[:store.MaxHistory], got.History); diff != "" {
-		t.Errorf("history (-want +got):\n%s", diff)
-	}
-}
-
 func TestAppendPredictionAllocatesNothing(t *testing.T) {
 	p := everything()
 	p.ScreenName = "not \xff UTF-8"
