@@ -19,6 +19,7 @@ type Config struct {
 	StorePasswordFile string     `yaml:"store_password_file" doc:"file with the password for a mongodb:// store"`
 	Model             string     `yaml:"model" doc:"model file; empty for the built-in one"`
 	Accounts          Accounts   `yaml:"accounts"`
+	MongoDB           Mongo      `yaml:"mongodb"`
 	Log               Log        `yaml:"log"`
 	Pipeline          Pipeline   `yaml:"pipeline"`
 	Checkpoint        Checkpoint `yaml:"checkpoint"`
@@ -34,6 +35,19 @@ type Config struct {
 type Accounts struct {
 	Writable Writable `yaml:"writable" doc:"whether import and simulate may write accounts: true, false, or auto (on SQLite alone)"`
 }
+
+// Mongo is about a mongodb:// store.
+type Mongo struct {
+	PredictionsStore string `yaml:"predictions_store" doc:"mongodb://HOST/DATABASE for all that botwatch writes, where that is not the accounts' own"`
+	Accounts         string `yaml:"accounts" doc:"collection of the crawler's accounts"`
+	Predictions      string `yaml:"predictions" doc:"collection for predictions"`
+	State            string `yaml:"state" doc:"collection for the daemon's own state"`
+	DeadLetters      string `yaml:"dead_letters" doc:"collection for the accounts that could not be classified"`
+	ReadPreference   string `yaml:"read_preference" doc:"where accounts are scanned: primary, primaryPreferred, secondary, secondaryPreferred or nearest"`
+}
+
+// ReadPreferences are the read preferences that a scan may have.
+var ReadPreferences = []string{"primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"}
 
 // Log says what is logged, and how.
 type Log struct {
@@ -81,6 +95,10 @@ func Default() Config {
 	return Config{
 		Store:    "sqlite:botwatch.db",
 		Accounts: Accounts{Writable: WritableAuto},
+		MongoDB: Mongo{
+			Accounts: "accounts", Predictions: "predictions", State: "botwatch_state", DeadLetters: "botwatch_dead_letters",
+			ReadPreference: "primary",
+		},
 		Log:      Log{Level: "info", Format: "text"},
 		Pipeline: Pipeline{
 			Lanes: 2, QueueItems: 4096, QueueBytes: 32 << 20, BatchItems: 256, FaultShare: 0.5,

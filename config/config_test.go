@@ -19,6 +19,8 @@ import (
 // others holds a valid text that is not the default for every field.
 var others = map[string]string{
 	"store": "mongodb://db.example:27017/watch", "store_password_file": "secret.txt", "model": "other.json",
+	"mongodb.predictions_store": "mongodb://other.example/results", "mongodb.accounts": "users", "mongodb.predictions": "classes",
+	"mongodb.state": "state", "mongodb.dead_letters": "letters", "mongodb.read_preference": "secondary",
 	"accounts.writable": "true", "log.level": "debug", "log.format": "json",
 	"pipeline.lanes": "3", "pipeline.queue_items": "17", "pipeline.queue_bytes": "5MB", "pipeline.batch_items": "9",
 	"pipeline.fault_share": "0.25", "pipeline.timeout": "1m30s",

@@ -15,6 +15,7 @@ import (
 func (c *Config) redacted() Config {
 	r := *c
 	r.Store = RedactStore(r.Store)
+	r.MongoDB.PredictionsStore = RedactStore(r.MongoDB.PredictionsStore)
 	return r
 }
 

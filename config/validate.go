@@ -29,6 +29,19 @@ func (c *Config) Validate() error {
 	if c.StorePasswordFile != "" && c.StoreKind() != MongoDB {
 		check("store_password_file", errors.New("is for a mongodb:// store alone"))
 	}
+	if c.MongoDB.PredictionsStore != "" {
+		check("mongodb.predictions_store", validateStore(c.MongoDB.PredictionsStore))
+		if strings.HasPrefix(c.MongoDB.PredictionsStore, sqliteScheme) {
+			check("mongodb.predictions_store", errors.New("is an SQLite file; want mongodb://HOST/DATABASE"))
+		}
+	}
+	for path, name := range map[string]string{
+		"mongodb.accounts": c.MongoDB.Accounts, "mongodb.predictions": c.MongoDB.Predictions,
+		"mongodb.state": c.MongoDB.State, "mongodb.dead_letters": c.MongoDB.DeadLetters,
+	} {
+		check(path, validateCollection(name))
+	}
+	check("mongodb.read_preference", oneOf(c.MongoDB.ReadPreference, ReadPreferences...))
 	check("accounts.writable", oneOf(string(c.Accounts.Writable), string(WritableAuto), string(WritableTrue), string(WritableFalse)))
 	check("log.level", oneOf(c.Log.Level, Levels...))
 	check("log.format", oneOf(c.Log.Format, Formats...))
@@ -60,6 +73,13 @@ func (c *Config) Validate() error {
 	check("stale_after", between(c.StaleAfter, 0, 100*year))
 	check("tombstone_ttl", between(c.TombstoneTTL, Duration(time.Minute), 10*year))
 	return errors.Join(errs...)
+}
+
+func validateCollection(name string) error {
+	if name == "" || strings.HasPrefix(name, "system.") || strings.ContainsAny(name, "$\x00") {
+		return fmt.Errorf("is %q; want the name of a collection", name)
+	}
+	return nil
 }
 
 func oneOf(text string, known ...string) error {
