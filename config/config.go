@@ -99,7 +99,7 @@ func Default() Config {
 			Accounts: "accounts", Predictions: "predictions", State: "botwatch_state", DeadLetters: "botwatch_dead_letters",
 			ReadPreference: "primary",
 		},
-		Log:      Log{Level: "info", Format: "text"},
+		Log: Log{Level: "info", Format: "text"},
 		Pipeline: Pipeline{
 			Lanes: 2, QueueItems: 4096, QueueBytes: 32 << 20, BatchItems: 256, FaultShare: 0.5,
 			Timeout: Duration(30 * time.Second),

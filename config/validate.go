@@ -35,12 +35,10 @@ func (c *Config) Validate() error {
 			check("mongodb.predictions_store", errors.New("is an SQLite file; want mongodb://HOST/DATABASE"))
 		}
 	}
-	for path, name := range map[string]string{
-		"mongodb.accounts": c.MongoDB.Accounts, "mongodb.predictions": c.MongoDB.Predictions,
-		"mongodb.state": c.MongoDB.State, "mongodb.dead_letters": c.MongoDB.DeadLetters,
-	} {
-		check(path, validateCollection(name))
-	}
+	check("mongodb.accounts", validateCollection(c.MongoDB.Accounts))
+	check("mongodb.predictions", validateCollection(c.MongoDB.Predictions))
+	check("mongodb.state", validateCollection(c.MongoDB.State))
+	check("mongodb.dead_letters", validateCollection(c.MongoDB.DeadLetters))
 	check("mongodb.read_preference", oneOf(c.MongoDB.ReadPreference, ReadPreferences...))
 	check("accounts.writable", oneOf(string(c.Accounts.Writable), string(WritableAuto), string(WritableTrue), string(WritableFalse)))
 	check("log.level", oneOf(c.Log.Level, Levels...))
