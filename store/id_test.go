@@ -77,28 +77,92 @@ func TestParseIDOfOtherForms(t *testing.T) {
 		{`{"$numberInt": "-7"}`, store.IntID(-7)},
 		{`{"$numberDouble": "1.0"}`, store.IntID(1)},
 		{`{"$numberDouble": "0.5"}`, store.FloatID(0.5)},
-		{`{"$oid": "507f1f77bcf86cd799439011"}`, store.StringID("507f1f77bcf86cd799439011")},
-		{`{"b": 1, "a": "<x>"}`, store.StringID(`{"b":1,"a":"<x>"}`)},
+		{`{"$numberDecimal": "1.50E0"}`, store.FloatID(1.5)},
+		{`{"$numberDecimal": "-813286E-0"}`, store.IntID(-813286)},
+		{`{"$numberDecimal": "NaN"}`, store.FloatID(math.NaN())},
+		{`{"$numberDecimal": "-Infinity"}`, store.FloatID(math.Inf(-1))},
+		{`{"$binary": {"subType": "0", "base64": "AP8="}}`, store.BytesID([]byte{0, 0xff})},
 		{`"\ud83d\ude00"`, store.StringID("😀")},
 	} {
 		if got, err := store.ParseID([]byte(test.text)); err != nil || got != test.want {
 			t.Errorf("%s: %x (%v), want %x", test.text, string(got), err, string(test.want))
 		}
 	}
-	for _, text := range []string{
-		``, ` `, `null`, `true`, `[1]`, `[]`, `813286 7`, `"a" "b"`, `"a"]`, `{`, `abc`, `1e999`, `01`, `'a'`,
-		`{"$binary": {"base64": "?"}}`, `{"$binary": {}}`, `{"$numberLong": "x"}`, `{"$numberDouble": ""}`,
+}
+
+// What is no id is told with what is wanted.
+func TestParseIDFaults(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{``, "unexpected end of JSON input"},
+		{` `, "unexpected end of JSON input"},
+		{`[1]`, "want any value but an array"},
+		{`[]`, "want any value but an array"},
+		{`813286 7`, "invalid character '7'"},
+		{`"a"]`, "invalid character ']'"},
+		{`{`, "unexpected end"},
+		{`{"a": 1,}`, "invalid character '}'"},
+		{`abc`, "invalid character 'a'"},
+		{`01`, "invalid character '1'"},
+		{`1e999`, "1e999 is too large for a double"},
+		{`{"a": 1, "b": 2, "a": 1}`, `the name "a" comes twice`},
+		{`{"a": {"$oid": "1", "$oid": "1"}}`, `the name "$oid" comes twice`},
+		{`{"a\u0000b": 1}`, `a name is "a\x00b"; want one without`},
+		{`{"$iod": "507f1f77bcf86cd799439011"}`, "$iod is no name of extended JSON; want a document, or one of $binary, "},
+		{`{"a": {"$regex": "a", "$options": ""}}`, "$regex is no name of extended JSON"},
+		{`{"$oid": "507f1f77bcf86cd799439011", "a": 1}`, `want {"$oid": "24 hex digits"}`},
+		{`{"$oid": "507f1f77bcf86cd79943901"}`, `want {"$oid": "24 hex digits"}`},
+		{`{"$oid": "507f1f77bcf86cd79943901g"}`, `want {"$oid": "24 hex digits"}`},
+		{`{"$oid": 1}`, `want {"$oid": "24 hex digits"}`},
+		{`{"$ref": "c", "$oid": "507f1f77bcf86cd799439011"}`, `want {"$oid": "24 hex digits"}`},
+		{`{"$numberInt": "2147483648"}`, "a whole number of 32 bits"},
+		{`{"$numberLong": "x"}`, "a whole number of 64 bits"},
+		{`{"$numberLong": 1}`, "a whole number of 64 bits"},
+		{`{"$numberDouble": ""}`, "a number, Infinity, -Infinity or NaN"},
+		{`{"$numberDouble": "0x1p1"}`, "a number, Infinity, -Infinity or NaN"},
+		{`{"$numberDouble": "1e999"}`, "a number, Infinity, -Infinity or NaN"},
+		{`{"$numberDecimal": "1.2.3"}`, "$numberDecimal"},
+		{`{"$numberDecimal": "12345678901234567890123456789012345"}`, "$numberDecimal"},
+		{`{"$date": "yesterday"}`, "$date"},
+		{`{"$date": "2020-05-20T09:18:42.0001Z"}`, "$date"},
+		{`{"$date": 1.5}`, "$date"},
+		{`{"$date": {"$numberLong": "1", "a": 1}}`, "$date"},
+		{`{"$binary": {"base64": "?", "subType": "00"}}`, "$binary"},
+		{`{"$binary": {"base64": ""}}`, "$binary"},
+		{`{"$binary": {"base64": "", "subType": "100"}}`, "$binary"},
+		{`{"$uuid": "00112233445566778899aabbccddeeff"}`, "$uuid"},
+		{`{"$timestamp": {"t": 1, "i": -1}}`, "$timestamp"},
+		{`{"$timestamp": {"t": 1}}`, "$timestamp"},
+		{`{"$regularExpression": {"pattern": "a\u0000", "options": ""}}`, "$regularExpression"},
+		{`{"$regularExpression": {"pattern": "a"}}`, "$regularExpression"},
+		{`{"$code": "a", "$scope": 1}`, "$scope"},
+		{`{"$scope": {}}`, "$scope"},
+		{`{"$symbol": null}`, "$symbol"},
+		{`{"$dbPointer": {"$ref": "c", "$id": "507f1f77bcf86cd799439011"}}`, "$dbPointer"},
+		{`{"$undefined": false}`, "$undefined"},
+		{`{"$minKey": 2}`, "$minKey"},
+		{`{"$maxKey": "1"}`, "$maxKey"},
+		{`{"$fields": [["a"]]}`, "$fields"},
+		{strings.Repeat(`{"a":`, 181) + "1" + strings.Repeat("}", 181), "nested deeper than 180"},
+		{strings.Repeat(`{"a":[`, 5000) + "1" + strings.Repeat("]}", 5000), "nested deeper than 180"},
 	} {
-		if got, err := store.ParseID([]byte(text)); err == nil {
-			t.Errorf("%s: %x, want an error", text, string(got))
+		id, err := store.ParseID([]byte(test.text))
+		if err == nil || id != "" || !strings.Contains(err.Error(), test.want) || len(err.Error()) > 500 {
+			t.Errorf("%.100s: %x (%v), want an error with %q", test.text, string(id), err, test.want)
 		}
 	}
 }
 
 func TestIDOfUnknownBytes(t *testing.T) {
-	for _, id := range []store.ID{"", "\x07abc", "\x12short", "\x01"} {
+	for _, id := range []store.ID{
+		"", "\x07abc", "\x12short", "\x01", "\x02abc", "\x02abc\x00", "\x02a\x00b\x00\x01", "\x05\xff\xff\xff\xff\x00", "\x08\x02", "\x03\x01a",
+		"\x03\x01a\x00\x01\x0a\x02", "\x04\x00", "\x10\x00\x00\x00\x00", "\x0a\x00", "\x0fa\x00\x01\x0a", "\x0ba\x00\xff\x00\x01\x00\x01",
+		store.ID(strings.Repeat("\x03\x01\x00\x01", 181) + "\x0a" + strings.Repeat("\x00", 181)),
+	} {
 		if v, err := id.Value(); err == nil {
 			t.Errorf("Value of %x: %v, want an error", string(id), v)
+		}
+		if _, b, err := id.AppendBSON([]byte("x")); err == nil || string(b) != "x" {
+			t.Errorf("AppendBSON of %x: %x (%v), want an error", string(id), b, err)
 		}
 		if got := string(id.AppendJSON(nil)); got != "null" {
 			t.Errorf("AppendJSON of %x: %s, want null", string(id), got)

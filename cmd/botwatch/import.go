@@ -149,8 +149,8 @@ func readImported(_ int, f *format.Frame, a *classifier.Account, err error) impo
 	}
 	id := store.StringID(key)
 	if len(f.KeyJSON) > 0 {
-		if parsed, err := store.ParseID(f.KeyJSON); err == nil {
-			id = parsed
+		if id, err = store.ParseID(f.KeyJSON); err != nil {
+			return imported{row: fmt.Sprintf("%s: account %s: %v", f.Place, safeText(key), err)}
 		}
 	}
 	return imported{account: store.Account{ID: id, Doc: format.AppendAccount(nil, a)}}

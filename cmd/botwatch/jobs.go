@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -201,24 +202,32 @@ func (a *app) lettersCommand(use, short, example string, args cobra.PositionalAr
 }
 
 // idFromText reads an id as people type it: extended JSON where it is an object
-// or quoted, else the text itself. Where that text has no letter, and the number
-// that it writes has one, it is the number.
+// or quoted, else the text itself. Where that text has no letter, and the number,
+// the ObjectId or the other value that it writes has one, it is that.
 func idFromText(ctx context.Context, s store.Letters, text string) (store.ID, error) {
-	id, err := store.ParseID([]byte(text))
-	switch {
-	case err != nil:
-		return store.StringID(text), nil
-	case text[0] == '{' || text[0] == '"':
-		return id, nil
+	ids := []store.ID{store.StringID(text)}
+	if id, err := store.ParseID([]byte(text)); err == nil {
+		if text[0] == '{' || text[0] == '"' {
+			return id, nil
+		}
+		ids = append(ids, id)
 	}
-	letters, err := s.GetLetters(ctx, []store.ID{store.StringID(text), id})
+	if id, err := store.ParseID([]byte(`{"$oid":"` + text + `"}`)); err == nil {
+		ids = append(ids, id)
+	}
+	if len(ids) == 1 {
+		return ids[0], nil
+	}
+	letters, err := s.GetLetters(ctx, ids)
 	if err != nil {
 		return "", fmt.Errorf("look for the dead letter of %s: %w", text, err)
 	}
-	if len(letters) > 0 {
-		return letters[0].ID, nil
+	for _, id := range ids {
+		if slices.ContainsFunc(letters, func(l store.Letter) bool { return l.ID == id }) {
+			return id, nil
+		}
 	}
-	return store.StringID(text), nil
+	return ids[0], nil
 }
 
 func (a *app) lettersListCommand() *cobra.Command {

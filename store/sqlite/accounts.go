@@ -26,7 +26,7 @@ func (s *Store) PutAccounts(ctx context.Context, accounts []store.Account) error
 		}
 		err := s.write(ctx, func(c *conn) error {
 			for _, a := range accounts[:n] {
-				v, err := a.ID.Value()
+				v, err := toValue(a.ID)
 				if err != nil {
 					return err
 				}
@@ -65,7 +65,7 @@ func (s *Store) deleteRows(ctx context.Context, query string, ids []store.ID) (n
 		deleted := 0
 		err := s.write(ctx, func(c *conn) error {
 			for _, id := range slice {
-				v, err := id.Value()
+				v, err := toValue(id)
 				if err != nil {
 					continue // no such id can be stored
 				}

@@ -30,6 +30,7 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, storetest.Harness{
 		Open:    func(t *testing.T) store.Store { return connect(t, filepath.Join(t.TempDir(), "botwatch.db")) },
 		Connect: func(t *testing.T, s store.Store) store.Store { return connect(t, path(s)) },
+		Holds:   native,
 		LoseHistory: func(t *testing.T, s store.Store) {
 			other(t, path(s), `INSERT INTO state VALUES ('trimmed_through', (SELECT CAST(max(seq) AS TEXT) FROM changes))
 				ON CONFLICT (key) DO UPDATE SET value = excluded.value`, "DELETE FROM changes")

@@ -31,7 +31,7 @@ func (s *Store) ListLetters(ctx context.Context, after store.ID, n int) (list []
 		if after == "" {
 			return c.query(ctx, letterColumns+"ORDER BY id LIMIT ?", take, n)
 		}
-		v, err := after.Value()
+		v, err := toValue(after)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (s *Store) ListLetters(ctx context.Context, after store.ID, n int) (list []
 func (s *Store) GetLetters(ctx context.Context, ids []store.ID) (list []store.Letter, err error) {
 	err = s.readTx(ctx, func(c *conn) error {
 		for _, id := range ids {
-			v, err := id.Value()
+			v, err := toValue(id)
 			if err != nil {
 				continue // no such id can be stored
 			}

@@ -12,7 +12,7 @@ import (
 func (s *Store) Predictions(ctx context.Context, ids []store.ID) (list []store.Prediction, err error) {
 	err = s.readTx(ctx, func(c *conn) error {
 		for _, id := range ids {
-			v, err := id.Value()
+			place, err := toValue(id)
 			if err != nil {
 				continue // no such id can be stored
 			}
@@ -21,10 +21,10 @@ func (s *Store) Predictions(ctx context.Context, ids []store.ID) (list []store.P
 				if err := p.UnmarshalJSON([]byte(text(v[0]))); err != nil {
 					return fmt.Errorf("prediction of %s: %w", id, err)
 				}
-				p.ID = id
+				p.ID = toID(place)
 				list = append(list, p)
 				return nil
-			}, v)
+			}, place)
 			if err != nil {
 				return err
 			}

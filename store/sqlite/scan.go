@@ -26,7 +26,7 @@ func scanPlace(p store.Position) (driver.Value, error) {
 	if p[0] != scanMark {
 		return nil, fmt.Errorf("read position %x: it is of no scan", []byte(p))
 	}
-	v, err := store.ID(p[1:]).Value()
+	v, err := toValue(store.ID(p[1:]))
 	if err != nil {
 		return nil, fmt.Errorf("read position %x: %w", []byte(p), err)
 	}
@@ -125,6 +125,7 @@ func (f *scan) Close() error {
 }
 
 // Fetch reads accounts by id, in one transaction, until the documents fill a batch.
+// The changes' ids are as SQLite holds them.
 func (s *Store) Fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) ([]store.Change, error) {
 	changes := make([]store.Change, 0, len(ids))
 	err := s.read(ctx, func(c *conn) error {
@@ -135,11 +136,12 @@ func (s *Store) Fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) 
 					break
 				}
 				ch := store.Change{ID: id, Op: store.OpDelete, Seq: h.seq}
-				v, err := id.Value()
+				v, err := toValue(id)
 				if err != nil { // no such id can be stored
 					changes = append(changes, ch)
 					continue
 				}
+				ch.ID = toID(v)
 				found, err := c.one(quick, "SELECT "+docColumns+" FROM accounts WHERE id = ?", func(v []driver.Value) error {
 					setDoc(&ch, v)
 					return nil

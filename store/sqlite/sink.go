@@ -13,16 +13,17 @@ import (
 
 const stampColumns = "epoch, seq, status, fingerprint, model, class, support, stale, has_error, crawled_at, classified_at, class_changed_at"
 
-// Stamps looks up what is stored.
+// Stamps looks up what is stored, under the ids as SQLite holds them.
 func (s *Store) Stamps(ctx context.Context, ids []store.ID) ([]store.Stamp, error) {
 	stamps := make([]store.Stamp, len(ids))
 	err := s.readTx(ctx, func(c *conn) error {
 		for i, id := range ids {
 			stamps[i].ID = id
-			v, err := id.Value()
+			v, err := toValue(id)
 			if err != nil {
 				continue // no such id can be stored
 			}
+			stamps[i].ID = toID(v)
 			_, err = c.one(quick, "SELECT "+stampColumns+", history FROM predictions WHERE id = ?", func(v []driver.Value) error {
 				setStamp(&stamps[i], v)
 				return setHistory(&stamps[i], text(v[12]))

@@ -72,7 +72,7 @@ func prepareWrites(writes []store.Write) []prepared {
 		w := &writes[i]
 		r := &ready[i]
 		r.Write = w
-		if r.id, r.err = w.ID.Value(); r.err != nil {
+		if r.id, r.err = toValue(w.ID); r.err != nil {
 			continue
 		}
 		switch {
@@ -88,7 +88,7 @@ func prepareWrites(writes []store.Write) []prepared {
 		}
 		if w.Kind != store.Touch {
 			p := *w.Prediction
-			p.ID, p.Source.Version = w.ID, w.Version
+			p.ID, p.Source.Version = toID(r.id), w.Version
 			if w.Kind == store.Remove {
 				p.Status = store.StatusDeleted
 			}
@@ -208,7 +208,7 @@ func faultRow(c *conn, w *prepared) ([]any, error) {
 	if p.UnmarshalJSON([]byte(doc)) != nil { // somebody else's hand was in it
 		return w.row, nil
 	}
-	p.ID, p.Source.Version, p.Stale, p.Error = w.ID, w.Version, true, w.Prediction.Error
+	p.ID, p.Source.Version, p.Stale, p.Error = toID(w.id), w.Version, true, w.Prediction.Error
 	row, _ := predictionRow(w.id, &p, nil)
 	return row, nil
 }

@@ -63,13 +63,13 @@ func TestColumns(t *testing.T) {
 func TestRejected(t *testing.T) {
 	s := open(t, dbPath(t), sqlite.Options{})
 	a, z := store.StringID("a"), store.StringID("z")
-	objectID := store.ID("\x07" + "123456789012") // of a type that only MongoDB has
+	damaged := store.ID("\x07" + "1234")
 	tooNew := replace(store.StringID("b"), 1, math.MaxInt64+1)
 	bare := replace(store.StringID("c"), 1, 1)
 	bare.Prediction = nil
 	odd := replace(store.StringID("d"), 1, 1)
 	odd.Kind = 9
-	outcomes := write(t, s, replace(a, 1, 1), replace(objectID, 1, 1), tooNew, bare, odd, replace("", 1, 1), replace(z, 1, 1))
+	outcomes := write(t, s, replace(a, 1, 1), replace(damaged, 1, 1), tooNew, bare, odd, replace("", 1, 1), replace(z, 1, 1))
 	var got []store.Result
 	for _, o := range outcomes {
 		got = append(got, o.Result)
@@ -81,9 +81,9 @@ func TestRejected(t *testing.T) {
 	if diff := cmp.Diff([]store.Result{w, r, r, r, r, r, w}, got); diff != "" {
 		t.Error(diff)
 	}
-	changes, err := s.Fetch(t.Context(), []store.ID{objectID}, store.ScanDocs)
+	changes, err := s.Fetch(t.Context(), []store.ID{damaged}, store.ScanDocs)
 	check(t, err)
-	stamps, err := s.Stamps(t.Context(), []store.ID{objectID})
+	stamps, err := s.Stamps(t.Context(), []store.ID{damaged})
 	check(t, err)
 	if changes[0].Op != store.OpDelete || stamps[0].Found {
 		t.Errorf("of an id that cannot be: %+v, %+v", changes[0], stamps[0])

@@ -137,7 +137,7 @@ var lifeCases = []testCase{
 		}
 	}},
 	{"a check of a good store fails in nothing", func(e *env) {
-		e.put(1, someIDs...)
+		e.put(1, e.someIDs()...)
 		findings, err := e.s.Check(e.ctx)
 		e.must("Check", err)
 		for _, f := range findings {

@@ -18,7 +18,7 @@ var scanCases = []testCase{
 		e.sameIDs("Scan", idsOf(e.scan(nil, store.ScanDocs)), nil)
 	}},
 	{"resumes exactly from every position", func(e *env) {
-		ids := append(numbered("", many), someIDs...)
+		ids := append(numbered("", many), e.someIDs()...)
 		e.put(1, ids...)
 		for _, mode := range []store.ScanMode{store.ScanDocs, store.ScanKeys} {
 			batches := e.scanBatches(nil, mode, nil)

@@ -35,6 +35,8 @@ type Harness struct {
 	// Connect gives another handle on the data of s, as another process has it,
 	// or the same one after a restart: s is open or closed.
 	Connect func(t *testing.T, s store.Store) store.Store
+	// Holds says whether the store can hold an ID as it is; nil: all of them can.
+	Holds func(id store.ID) bool
 
 	// LoseHistory makes the source forget the changes so far, of which there is
 	// one at least: streams from a position before the last one are lost.
