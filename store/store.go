@@ -28,6 +28,8 @@ var (
 	ErrFenced = errors.New("the lease is held by a newer daemon")
 	// ErrForeign: the predictions place holds something that is not ours.
 	ErrForeign = errors.New("holds data that botwatch did not write")
+	// ErrNoStream: the source has no stream of changes; scans do its work.
+	ErrNoStream = errors.New("the source has no stream of changes")
 	// ErrReadOnly: this store's accounts may not be written (accounts.writable).
 	ErrReadOnly = errors.New("accounts are read-only here")
 	// ErrNewerSchema: the state was written by a newer botwatch.

@@ -1,0 +1,121 @@
+package mongo_test
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"botwatch/integration/mongotest"
+	"botwatch/store"
+	"botwatch/store/mongo"
+	"botwatch/store/storetest"
+)
+
+// place is where a store's data are.
+type place struct {
+	server *mongotest.Server
+	uri    string
+	client *driver.Client
+	db     string
+}
+
+var places struct {
+	sync.Mutex
+	of map[store.Store]*place
+	n  int
+}
+
+// newPlace makes a database of its own on a server.
+func newPlace(t *testing.T, o mongotest.Options) *place {
+	t.Helper()
+	server := mongotest.Start(t, o)
+	places.Lock()
+	places.n++
+	db := "botwatch_" + strconv.Itoa(places.n)
+	places.Unlock()
+	client, err := driver.Connect(options.Client().ApplyURI(server.URI()))
+	check(t, err)
+	t.Cleanup(func() { client.Disconnect(context.Background()) })
+	check(t, client.Database(db).CreateCollection(t.Context(), "accounts"))
+	return &place{server: server, uri: withDatabase(server.URI(), db), client: client, db: db}
+}
+
+// withDatabase puts a database's name into a URI.
+func withDatabase(uri, db string) string {
+	for i := len("mongodb://"); i < len(uri); i++ {
+		if uri[i] == '/' {
+			return uri[:i+1] + db + uri[i+1:]
+		}
+	}
+	return uri + "/" + db
+}
+
+func (p *place) open(t *testing.T) store.Store {
+	t.Helper()
+	s, err := mongo.Open(t.Context(), mongo.Options{URI: p.uri})
+	check(t, err)
+	places.Lock()
+	defer places.Unlock()
+	if places.of == nil {
+		places.of = map[store.Store]*place{}
+	}
+	places.of[s] = p
+	return s
+}
+
+func placeOf(s store.Store) *place {
+	places.Lock()
+	defer places.Unlock()
+	return places.of[s]
+}
+
+func (p *place) coll(name string) *driver.Collection { return p.client.Database(p.db).Collection(name) }
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, storetest.Harness{
+		Clock:   time.Millisecond,
+		Open:    func(t *testing.T) store.Store { return newPlace(t, mongotest.Options{}).open(t) },
+		Connect: func(t *testing.T, s store.Store) store.Store { return placeOf(s).open(t) },
+		LoseHistory: func(t *testing.T, s store.Store) {
+			placeOf(s).server.ShortenOplog(1)
+		},
+		ReplaceAccounts: func(t *testing.T, s store.Store) {
+			p := placeOf(s)
+			check(t, p.coll("accounts").Drop(t.Context()))
+			check(t, p.client.Database(p.db).CreateCollection(t.Context(), "accounts"))
+		},
+		Backup: func(t *testing.T, s store.Store) func() {
+			p := placeOf(s)
+			b := p.server.Backup()
+			return func() {
+				p.server.Restore(b)
+				// Clients find the server again by themselves.
+				for {
+					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+					_, err := s.Head(ctx)
+					cancel()
+					if err == nil {
+						return
+					}
+				}
+			}
+		},
+		ExpireLease: func(t *testing.T, s store.Store) {
+			_, err := placeOf(s).coll("botwatch_state").UpdateOne(t.Context(), bson.M{"_id": "daemon"}, bson.M{"$set": bson.M{"expires": time.Unix(0, 0)}})
+			check(t, err)
+		},
+	})
+}
