@@ -26,7 +26,7 @@ func (r *valueReader) fail(format string, args ...any) {
 }
 
 // fields calls each with a document's or an array's elements, but those that are
-// null, until an error.
+// null (an _id may be), until an error.
 func (r *valueReader) fields(doc []byte, each func(key []byte, v bsoncore.Value)) {
 	if r.err != nil {
 		return
@@ -49,7 +49,7 @@ func (r *valueReader) fields(doc []byte, each func(key []byte, v bsoncore.Value)
 			return
 		}
 		rest = after
-		if kind == bsoncore.TypeNull {
+		if kind == bsoncore.TypeNull && string(key) != "_id" {
 			continue
 		}
 		each(key, v)
