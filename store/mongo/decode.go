@@ -40,7 +40,7 @@ func decode(doc []byte, b *classifier.Builder) error {
 }
 
 // crawledAt reads the crawled_at of an account of which perhaps nothing else was
-// asked for. It answers false where decode would find a fault in it, or nothing.
+// asked for. It answers 0 and false where decode would find a fault in it, or nothing.
 func crawledAt(doc []byte) (classifier.Micros, bool) {
 	d := decoder{walker: walker{doc: doc}, ordered: true}
 	var at [maxFields]element
@@ -49,14 +49,15 @@ func crawledAt(doc []byte) (classifier.Micros, bool) {
 	}
 	switch e := at[0]; bson.Type(e.kind) {
 	case bson.TypeDateTime:
-		us := dateMicros(d.int64(e.value))
-		return us, us <= classifier.MaxMicros
-	case bson.TypeString, bson.TypeSymbol:
-		text, ok := d.text(e)
-		if !ok {
-			return 0, false
+		if at := dateMicros(d.int64(e.value)); at <= classifier.MaxMicros {
+			return at, true
 		}
-		return classifier.ParseTime(string(text))
+	case bson.TypeString, bson.TypeSymbol:
+		if text, ok := d.text(e); ok {
+			if at, ok := classifier.ParseTime(string(text)); ok {
+				return at, true
+			}
+		}
 	case bson.TypeEmbeddedDocument:
 		// Extended JSON, which the Builder knows. It misses the rest of the account.
 		d.b = new(classifier.Builder)
@@ -67,8 +68,9 @@ func crawledAt(doc []byte) (classifier.Micros, bool) {
 		}
 		d.b.EndObject()
 		account, err := d.b.Finish()
-		fault, ok := err.(*classifier.FieldError)
-		return account.CrawledAt, ok && fault.Field == "user_data"
+		if fault, ok := err.(*classifier.FieldError); ok && fault.Field == "user_data" {
+			return account.CrawledAt, true
+		}
 	}
 	return 0, false
 }
