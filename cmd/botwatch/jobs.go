@@ -96,7 +96,7 @@ func (a *app) ask(ctx context.Context, c *config.Loaded, s store.Store, r store.
 	if err != nil {
 		return err
 	}
-	o.Once = true
+	o.Once, o.Standby = true, false
 	err = daemon.New(o).Run(ctx)
 	var held *store.HeldError
 	if errors.As(err, &held) {

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 
 	"github.com/sirupsen/logrus"
@@ -14,6 +14,7 @@ import (
 	"botwatch/daemon"
 	"botwatch/pipeline"
 	"botwatch/store"
+	"botwatch/store/mongo"
 	"botwatch/store/sqlite"
 )
 
@@ -28,11 +29,28 @@ const (
 
 // openStore opens the store that the configuration names.
 func (a *app) openStore(ctx context.Context, c *config.Loaded, mode openMode) (store.Store, error) {
-	if c.StoreKind() != config.SQLite {
-		return nil, errors.New("store: MongoDB is not in this build yet; use sqlite:FILE")
+	if c.StoreKind() == config.MongoDB {
+		return a.openMongo(ctx, c, mode)
 	}
 	s, err := sqlite.Open(ctx, c.SQLiteFile(), sqlite.Options{
 		Now: a.now, ReadOnly: mode == openToLook, Existing: mode == openThere, ProtectAccounts: !c.AccountsWritable(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (a *app) openMongo(ctx context.Context, c *config.Loaded, mode openMode) (store.Store, error) {
+	uri, err := c.StoreURI()
+	if err != nil {
+		return nil, err
+	}
+	m := c.MongoDB
+	s, err := mongo.Open(ctx, mongo.Options{
+		URI: uri, PredictionsURI: m.PredictionsStore, ReadPreference: m.ReadPreference, Now: a.now,
+		Names:    mongo.Names{Accounts: m.Accounts, Predictions: m.Predictions, State: m.State, DeadLetters: m.DeadLetters},
+		ReadOnly: mode == openToLook, ProtectAccounts: !c.AccountsWritable(),
 	})
 	if err != nil {
 		return nil, err
@@ -66,13 +84,14 @@ func (a *app) newLog(c *config.Loaded) *logrus.Logger {
 	return log
 }
 
-// holder names this process to other daemons.
+// holder names this process to other daemons: also where containers restart under
+// one name and number.
 func holder() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return fmt.Sprintf("%s, process %d", host, os.Getpid())
+	return fmt.Sprintf("%s, process %d (%04x)", host, os.Getpid(), rand.N(1<<16))
 }
 
 // daemonOptions turns the configuration into a daemon's options.
@@ -94,6 +113,7 @@ func (a *app) daemonOptions(c *config.Loaded, s store.Store, m *classifier.Model
 		},
 		Backfill:        daemon.Schedule{Cron: backfill, Jitter: c.Backfill.Jitter.D(), Rate: c.Backfill.Rate},
 		Rescore:         daemon.Schedule{Cron: rescore, Jitter: c.Rescore.Jitter.D(), Rate: c.Rescore.Rate},
+		Standby:         c.StoreKind() == config.MongoDB,
 		CheckpointEvery: c.Checkpoint.Interval.D(),
 		ShutdownTimeout: c.Shutdown.Timeout.D(),
 	}, nil

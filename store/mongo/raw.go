@@ -52,7 +52,6 @@ func sequence(t bson.Timestamp) uint64 { return uint64(t.T)<<32 | uint64(t.I) }
 // page is what one find of a single batch gives.
 type page struct {
 	docs []bson.Raw
-	more bool           // the batch was full; the cursor is closed all the same
 	at   bson.Timestamp // the operation time: of a majority read, what it saw
 }
 

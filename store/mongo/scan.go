@@ -52,7 +52,6 @@ type scan struct {
 	s        *Store
 	mode     store.ScanMode
 	last     store.ID
-	head     bson.Timestamp // that the next batch is read after
 	identity string
 	looked   time.Time // at the identity
 	ahead    chan read // the batch that is read ahead; nil for none
