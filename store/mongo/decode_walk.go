@@ -151,10 +151,21 @@ func (w *walker) next(i, last int, fields *wanted, guess int) (int, element) {
 	}
 	kind := doc[i]
 	s := bsonSizes[kind]
-	if s.least >= 0 || s.fixed < 0 || int(s.fixed) > last-value {
+	size := int(s.fixed)
+	if s.least >= 0 { // as sized has it, for the usual case
+		if last-value < 4 {
+			return n, w.sized(i, value, last)
+		}
+		length := w.int32(int32(value))
+		if length < int32(s.least) {
+			return n, w.sized(i, value, last)
+		}
+		size += int(length)
+	}
+	if size < 0 || size > last-value {
 		return n, w.sized(i, value, last)
 	}
-	return n, element{kind, int32(value), int32(value + int(s.fixed))}
+	return n, element{kind, int32(value), int32(value + size)}
 }
 
 // element passes the element at i < last of the document that ends at last. Its
