@@ -33,6 +33,6 @@ WORKDIR /data
 # A number, so that an orchestrator can tell that it is not root.
 USER 65532:65532
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 \
-    CMD ["/usr/local/bin/botwatch", "status"]
+    CMD ["/usr/local/bin/botwatch", "status", "--healthy"]
 ENTRYPOINT ["/usr/local/bin/botwatch"]
 CMD ["run"]

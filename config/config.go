@@ -16,6 +16,7 @@ import (
 // BOTWATCH_ and the path in capitals, such as BOTWATCH_BACKFILL_SCHEDULE.
 type Config struct {
 	Store             string     `yaml:"store" doc:"where accounts and predictions are: sqlite:FILE or mongodb://HOST/DATABASE"`
+	StorePassword     string     `yaml:"store_password" doc:"password for a mongodb:// store; best given by the environment"`
 	StorePasswordFile string     `yaml:"store_password_file" doc:"file with the password for a mongodb:// store"`
 	Model             string     `yaml:"model" doc:"model file; empty for the built-in one"`
 	Accounts          Accounts   `yaml:"accounts"`

@@ -3,6 +3,7 @@ package config_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -16,9 +17,10 @@ import (
 	"botwatch/config"
 )
 
-// others holds a valid text that is not the default for every field.
+// others holds a valid text that is not the default for every field. The password
+// is what a printed one is.
 var others = map[string]string{
-	"store": "mongodb://db.example:27017/watch", "store_password_file": "secret.txt", "model": "other.json",
+	"store": "mongodb://db.example:27017/watch", "store_password": "xxxxx", "store_password_file": "secret.txt", "model": "other.json",
 	"mongodb.predictions_store": "mongodb://other.example/results", "mongodb.accounts": "users", "mongodb.predictions": "classes",
 	"mongodb.state": "state", "mongodb.dead_letters": "letters", "mongodb.read_preference": "secondary",
 	"accounts.writable": "true", "log.level": "debug", "log.format": "json",
@@ -62,13 +64,24 @@ func toYAML(texts map[string]string) string {
 // settings leaves out where the values come from.
 func settings(l *config.Loaded) config.Config { return l.Config }
 
+// TestEveryFieldSurvives, but for one of the two that exclude each other.
 func TestEveryFieldSurvives(t *testing.T) {
+	for _, without := range []string{"StorePassword", "StorePasswordFile"} {
+		t.Run("without "+without, func(t *testing.T) {
+			texts := maps.Clone(others)
+			texts[map[string]string{"StorePassword": "store_password", "StorePasswordFile": "store_password_file"}[without]] = ""
+			everyFieldSurvives(t, texts, "."+without)
+		})
+	}
+}
+
+func everyFieldSurvives(t *testing.T, others map[string]string, without string) {
 	fromFlags, err := config.Load(config.Sources{Flags: others})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := settings(fromFlags)
-	differ(t, reflect.ValueOf(config.Default()), reflect.ValueOf(want), "")
+	differ(t, reflect.ValueOf(config.Default()), reflect.ValueOf(want), "", without)
 
 	t.Run("file", func(t *testing.T) {
 		l, err := config.Load(config.Sources{File: write(t, toYAML(others))})
@@ -127,15 +140,15 @@ func TestEveryFieldSurvives(t *testing.T) {
 }
 
 // differ fails for every field that is the same in both: it was not set.
-func differ(t *testing.T, a, b reflect.Value, path string) {
+func differ(t *testing.T, a, b reflect.Value, path, without string) {
 	for i := range a.NumField() {
 		name := path + "." + a.Type().Field(i).Name
 		if a.Field(i).Kind() == reflect.Struct {
-			differ(t, a.Field(i), b.Field(i), name)
+			differ(t, a.Field(i), b.Field(i), name, without)
 			continue
 		}
-		if a.Field(i).Interface() == b.Field(i).Interface() {
-			t.Errorf("%s has its default", name)
+		if same := a.Field(i).Interface() == b.Field(i).Interface(); same != (name == without) {
+			t.Errorf("%s has its default: %v", name, same)
 		}
 	}
 }
@@ -198,6 +211,8 @@ func TestMistakes(t *testing.T) {
 		{"no database", "store: mongodb://u:geheim@h1:1,h2:2/?tls=true\n", []string{"store: names no database"}},
 		{"no host", "store: mongodb:///db\n", []string{"store: names no host"}},
 		{"a password for a file", "store_password_file: x\n", []string{"store_password_file: is for a mongodb:// store alone"}},
+		{"a password itself for a file", "store_password: geheim\n", []string{"store_password: is for a mongodb:// store alone"}},
+		{"two passwords", "store: mongodb://u@h/d\nstore_password: geheim\nstore_password_file: x\n", []string{"store_password: is set beside store_password_file"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -275,7 +290,14 @@ func TestSecrets(t *testing.T) {
 			t.Errorf("%s: %s", uri, got)
 		}
 	}
-	l, err := config.Load(config.Sources{Flags: map[string]string{"store": "mongodb+srv://u:geheim@h/d"}})
+	for _, flags := range []map[string]string{{"store": "mongodb+srv://u:geheim@h/d"}, {"store": "mongodb://u@h/d", "store_password": "geheim"}} {
+		printsNoSecret(t, flags)
+	}
+}
+
+func printsNoSecret(t *testing.T, flags map[string]string) {
+	t.Helper()
+	l, err := config.Load(config.Sources{Flags: flags})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,16 +313,36 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-func TestPasswordFile(t *testing.T) {
-	c := config.Default()
-	c.Store, c.StorePasswordFile = "mongodb://u@h1,h2/d?w=1", write(t, "p@ss word\n")
-	uri, err := c.StoreURI()
-	if err != nil || uri != "mongodb://u:p%40ss%20word@h1,h2/d?w=1" {
-		t.Errorf("%s, %v", uri, err)
+func TestPassword(t *testing.T) {
+	const want = "mongodb://u:p%40ss%20word@h1,h2/d?w=1"
+	for _, field := range []string{"store_password", "store_password_file"} {
+		with := func(store string) *config.Config {
+			c := config.Default()
+			c.Store = store
+			if field == "store_password" {
+				c.StorePassword = "p@ss word"
+			} else {
+				c.StorePasswordFile = write(t, "p@ss word\n")
+			}
+			return &c
+		}
+		if uri, err := with("mongodb://u@h1,h2/d?w=1").StoreURI(); err != nil || uri != want {
+			t.Errorf("%s: %s, %v", field, uri, err)
+		}
+		for store, part := range map[string]string{"mongodb://h/d": "names no user", "mongodb://u:geheim@h/d": "holds a password"} {
+			_, err := with(store).StoreURI()
+			if err == nil || !strings.Contains(err.Error(), part+", and "+field+" is set") || strings.Contains(err.Error(), "geheim") {
+				t.Errorf("%s for %s: %v", field, store, err)
+			}
+		}
 	}
-	c.Store = "mongodb://h/d"
-	if _, err := c.StoreURI(); err == nil {
-		t.Error("a password for nobody is taken")
+	env := map[string]string{"BOTWATCH_STORE": "mongodb://u@h/d", "BOTWATCH_STORE_PASSWORD": "secret"}
+	l, err := config.Load(config.Sources{Getenv: func(k string) string { return env[k] }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uri, err := l.StoreURI(); err != nil || uri != "mongodb://u:secret@h/d" {
+		t.Errorf("%s, %v", uri, err)
 	}
 }
 

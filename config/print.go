@@ -15,6 +15,9 @@ import (
 func (c *Config) redacted() Config {
 	r := *c
 	r.Store = RedactStore(r.Store)
+	if r.StorePassword != "" {
+		r.StorePassword = hidden
+	}
 	r.MongoDB.PredictionsStore = RedactStore(r.MongoDB.PredictionsStore)
 	return r
 }

@@ -41,26 +41,31 @@ func (c *Config) SQLiteFile() string {
 	return file
 }
 
-// StoreURI gives Store with the password of StorePasswordFile in it, if there is
-// one. It is a secret: see RedactStore.
+// StoreURI gives Store with the password of StorePassword or StorePasswordFile in
+// it, if there is one. It is a secret: see RedactStore.
 func (c *Config) StoreURI() (string, error) {
-	if c.StorePasswordFile == "" {
+	field, password := "store_password", c.StorePassword
+	switch {
+	case c.StorePasswordFile != "":
+		field = "store_password_file"
+		data, err := os.ReadFile(c.StorePasswordFile)
+		if err != nil {
+			return "", fmt.Errorf("read store_password_file: %w", err)
+		}
+		password = strings.TrimRight(string(data), "\r\n")
+	case password == "":
 		return c.Store, nil
-	}
-	data, err := os.ReadFile(c.StorePasswordFile)
-	if err != nil {
-		return "", fmt.Errorf("read store_password_file: %w", err)
 	}
 	scheme, rest, _ := strings.Cut(c.Store, "://")
 	user, hosts, found := strings.Cut(rest, "@")
 	if !found {
-		return "", errors.New("store: names no user, and store_password_file is set")
+		return "", fmt.Errorf("store: names no user, and %s is set", field)
 	}
 	if strings.Contains(user, ":") {
-		return "", errors.New("store: holds a password, and store_password_file is set")
+		return "", fmt.Errorf("store: holds a password, and %s is set", field)
 	}
-	password := url.QueryEscape(strings.TrimRight(string(data), "\r\n"))
-	return scheme + "://" + user + ":" + strings.ReplaceAll(password, "+", "%20") + "@" + hosts, nil
+	password = strings.ReplaceAll(url.QueryEscape(password), "+", "%20")
+	return scheme + "://" + user + ":" + password + "@" + hosts, nil
 }
 
 // validateStore checks the form of a store's name. Its errors hold no secrets.

@@ -26,8 +26,13 @@ func (c *Config) Validate() error {
 		}
 	}
 	check("store", validateStore(c.Store))
-	if c.StorePasswordFile != "" && c.StoreKind() != MongoDB {
-		check("store_password_file", errors.New("is for a mongodb:// store alone"))
+	for _, f := range []struct{ path, text string }{{"store_password", c.StorePassword}, {"store_password_file", c.StorePasswordFile}} {
+		if f.text != "" && c.StoreKind() != MongoDB {
+			check(f.path, errors.New("is for a mongodb:// store alone"))
+		}
+	}
+	if c.StorePassword != "" && c.StorePasswordFile != "" {
+		check("store_password", errors.New("is set beside store_password_file; want one of them"))
 	}
 	if c.MongoDB.PredictionsStore != "" {
 		check("mongodb.predictions_store", validateStore(c.MongoDB.PredictionsStore))

@@ -21,6 +21,9 @@ type Generator struct {
 	// Lean leaves out most of what classification does not need: about 450 bytes
 	// a tweet in place of about 1,200.
 	Lean bool
+	// Strict keeps poison to valid JSON, for stores that take nothing else: what
+	// JSON cannot say, NaN, is extended JSON then, as MongoDB has it.
+	Strict bool
 	// Epoch is when the first crawls take place: accounts and tweets are older.
 	// The zero Epoch is 2026-01-01 00:00 UTC.
 	Epoch time.Time

@@ -178,19 +178,29 @@ func TestSizes(t *testing.T) {
 // Every kind of poison keeps the account from being decoded, whatever else it
 // holds, and all of them occur.
 func TestPoison(t *testing.T) {
-	faults := make(map[string]int)
-	g := simulate.Generator{Seed: 4, Lean: true}
-	var b classifier.Builder
-	for n := range 1000 {
-		_, err := decode(&b, g.Poison(n, n%3, epoch).JSON)
-		var fault *classifier.FieldError
-		if !errors.As(err, &fault) {
-			t.Fatalf("account %d decodes: %v", n, err)
+	for _, strict := range []bool{false, true} {
+		faults := make(map[string]int)
+		g := simulate.Generator{Seed: 4, Lean: true, Strict: strict}
+		var b classifier.Builder
+		invalid := 0
+		for n := range 1000 {
+			doc := g.Poison(n, n%3, epoch).JSON
+			_, err := decode(&b, doc)
+			var fault *classifier.FieldError
+			if !errors.As(err, &fault) {
+				t.Fatalf("account %d decodes: %v", n, err)
+			}
+			faults[string(fault.Code)+" "+fault.Field]++
+			if !json.Valid(doc) {
+				invalid++
+			}
 		}
-		faults[string(fault.Code)+" "+fault.Field]++
-	}
-	if len(faults) < 6 {
-		t.Errorf("kinds of poison: %v, want 6", faults)
+		if len(faults) < 6 {
+			t.Errorf("kinds of poison: %v, want 6", faults)
+		}
+		if (invalid > 0) == strict {
+			t.Errorf("strict %v: %d of 1000 are no JSON", strict, invalid)
+		}
 	}
 }
 

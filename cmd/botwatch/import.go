@@ -8,6 +8,7 @@ import (
 
 	"botwatch/classifier"
 	"botwatch/classifier/format"
+	"botwatch/config"
 	"botwatch/store"
 )
 
@@ -19,7 +20,8 @@ func (a *app) importCommand() *cobra.Command {
 		Long: `import reads accounts from files (- for standard input), in every form that
 classify knows, and puts them into the store, in place of accounts with the same
 id. Of each account only the fields that classification needs are kept. A daemon
-that runs on the store notices them at once; else the next one does.
+that runs on the store notices them at once; else the next one does. On MongoDB
+accounts are the crawler's alone, unless accounts.writable is true.
 
 An account that cannot be read is left out and told; the others go on, and so do
 the other files where one cannot be read to its end.`,
@@ -42,6 +44,9 @@ the other files where one cannot be read to its end.`,
 			}
 			o.CrawledAt = at
 		}
+		if err := mayWriteAccounts(c); err != nil {
+			return err
+		}
 		s, err := a.openStore(cmd.Context(), c, openMade)
 		if err != nil {
 			return err
@@ -62,7 +67,7 @@ the other files where one cannot be read to its end.`,
 				fmt.Fprintf(a.stderr, "botwatch: %s: %s\n", safeText(name), safeText(err.Error()))
 			}
 		}
-		closing := fmt.Sprintf("%d accounts put into %s, %d left out", im.put, c.Store, im.failed)
+		closing := fmt.Sprintf("%d accounts put into %s, %d left out", im.put, config.RedactStore(c.Store), im.failed)
 		if unread > 0 {
 			closing += fmt.Sprintf("; %d of %d inputs not read to the end", unread, len(files))
 		}

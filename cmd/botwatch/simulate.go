@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"botwatch/config"
 	"botwatch/simulate"
 	"botwatch/store"
 )
@@ -34,6 +35,8 @@ func (a *app) simulateCommand() *cobra.Command {
 rate, to try things out on a store of one's own; run the daemon beside it. Their
 ids begin at 9000000000000, where no real account has one. The same --seed invents
 the same accounts.
+
+On MongoDB accounts are the crawler's alone, unless accounts.writable is true.
 
 It ends on an interrupt, after --duration or after --changes, and then says what
 it wrote.`,
@@ -62,6 +65,13 @@ it wrote.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := a.settings(cmd)
 		if err != nil {
+			return err
+		}
+		if err := mayWriteAccounts(c); err != nil {
+			return err
+		}
+		s.o.Generator.Strict = c.StoreKind() != config.SQLite
+		if s.crawler, err = simulate.NewCrawler(s.o); err != nil {
 			return err
 		}
 		target, err := a.openStore(cmd.Context(), c, openMade)

@@ -70,3 +70,19 @@ func TestSimulateRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestWritesNoAccountsUnasked: on MongoDB, and on SQLite where that is set, what
+// keeps accounts from being written is named before anything is opened.
+func TestWritesNoAccountsUnasked(t *testing.T) {
+	for _, args := range [][]string{{"simulate", "--changes", "1"}, {"import", "no-such-file"}} {
+		for name, env := range map[string]map[string]string{
+			"is auto: the accounts in mongodb://u:xxxxx@127.0.0.1:1/d are": {"BOTWATCH_STORE": "mongodb://u:geheim@127.0.0.1:1/d"},
+			"is false: the accounts in sqlite:no-such.db are":              {"BOTWATCH_STORE": "sqlite:no-such.db", "BOTWATCH_ACCOUNTS_WRITABLE": "false"},
+		} {
+			got := invocation{ctx: t.Context(), args: args, env: env}.run()
+			if got.code != exitRuntime || !strings.Contains(got.err, "accounts.writable "+name) || !strings.Contains(got.err, "$BOTWATCH_ACCOUNTS_WRITABLE") {
+				t.Errorf("%s, %s: %+v", args, name, got)
+			}
+		}
+	}
+}

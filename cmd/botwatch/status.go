@@ -35,13 +35,15 @@ const silentAfter = 30 * time.Second
 
 func (a *app) statusCommand() *cobra.Command {
 	var form *string
+	var healthy bool
 	cmd := &cobra.Command{
 		Use:     "status",
 		Short:   "What the store holds, and what the daemon is doing",
-		Example: "  botwatch status\n  botwatch status --format json",
+		Example: "  botwatch status\n  botwatch status --format json\n  botwatch status --healthy || echo trouble",
 		Args:    cobra.NoArgs,
 	}
 	form = formatFlag(cmd, "table", "json")
+	cmd.Flags().BoolVar(&healthy, "healthy", false, "count and print nothing; exit with 1 unless a daemon is at work on the store")
 	settingFlags(cmd, setStore)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := a.settings(cmd)
@@ -53,6 +55,9 @@ func (a *app) statusCommand() *cobra.Command {
 			return err
 		}
 		defer s.Close()
+		if healthy {
+			return a.healthy(cmd.Context(), s)
+		}
 		r, err := a.readStatus(cmd.Context(), s)
 		if err != nil {
 			return err
@@ -64,6 +69,23 @@ func (a *app) statusCommand() *cobra.Command {
 		return r.write(a.stdout, a.now())
 	}
 	return cmd
+}
+
+// healthy is an error unless a daemon works on the store, whichever it is: for
+// the checks of a container, which may come every few seconds.
+func (a *app) healthy(ctx context.Context, s store.Desk) error {
+	d, silent, err := a.published(ctx, s)
+	switch {
+	case err != nil:
+		return err
+	case d == nil:
+		return errors.New("no daemon has run on this store")
+	case d.Role != "leader":
+		return fmt.Errorf("no daemon works on this store: %s ended in order %s ago", d.Holder, age(a.now(), d.At))
+	case silent:
+		return fmt.Errorf("the daemon is silent for %s: %s may be dead", age(a.now(), d.At), d.Holder)
+	}
+	return nil
 }
 
 func (a *app) readStatus(ctx context.Context, s store.Store) (*statusReport, error) {

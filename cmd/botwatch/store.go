@@ -41,6 +41,16 @@ func (a *app) openStore(ctx context.Context, c *config.Loaded, mode openMode) (s
 	return s, nil
 }
 
+// mayWriteAccounts is an error where the configuration keeps botwatch from writing
+// accounts.
+func mayWriteAccounts(c *config.Loaded) error {
+	if c.AccountsWritable() {
+		return nil
+	}
+	return fmt.Errorf("accounts.writable is %s: the accounts in %s are the crawler's alone; set it to true ($BOTWATCH_ACCOUNTS_WRITABLE) to write some",
+		c.Accounts.Writable, config.RedactStore(c.Store))
+}
+
 func (a *app) openMongo(ctx context.Context, c *config.Loaded, mode openMode) (store.Store, error) {
 	uri, err := c.StoreURI()
 	if err != nil {
