@@ -248,7 +248,7 @@ func (l *lane) decide(w *work, stamp *store.Stamp, now time.Time) (store.Write, 
 		l.p.stats.Outcomes[store.Superseded].Add(1)
 		return store.Write{}, false
 	}
-	out := store.Write{ID: it.change.ID, Version: version, Prediction: w.prediction}
+	out := store.Write{ID: it.change.ID, Key: it.change.Key, Version: version, Prediction: w.prediction}
 	if it.change.Op == store.OpDelete {
 		out.Kind, out.ClearLetter = store.Remove, stamp.Faulty
 		out.Prediction = store.NewTombstone(it.change.ID, it.via, now.Add(l.p.o.TombstoneTTL))

@@ -89,6 +89,10 @@ type Change struct {
 	Op  Op
 	Seq uint64 // of a scan: the source's head from before the batch was read
 
+	// Key is the id as the source has it, where ID does not say all of it (a
+	// number's type): opaque to all but the store, which finds it in Write.Key.
+	Key []byte
+
 	// Doc is the account as stored, at least as new as Seq, to be decoded by
 	// Source.Decode. An upsert without one (and without Err) found the account
 	// gone: the delete that explains it follows.
@@ -175,6 +179,7 @@ type Stamp struct {
 // stored version is not greater than Version.
 type Write struct {
 	ID      ID
+	Key     []byte // of the Change; empty where it had none
 	Version Version
 	Kind    WriteKind
 	// Prediction is the whole document of a Replace, the tombstone of a Remove,
@@ -247,11 +252,16 @@ type Sink interface {
 	// Write does its writes, each fenced and on its own, durably (majority), and
 	// answers one outcome each. On an error nothing is known of any of them.
 	Write(ctx context.Context, writes []Write) ([]Outcome, error)
+	// Newest gives the greatest version that is stored, tombstones included; the
+	// zero one where nothing is.
+	Newest(ctx context.Context) (Version, error)
 }
 
 // State keeps the lease and the checkpoint. Safe for concurrent use.
 type State interface {
-	// Acquire takes the lease, raising the epoch; *HeldError while another has it.
+	// Acquire takes the lease, raising the epoch above each that ever had it, and
+	// above each of a stored prediction, so that lost state makes no writer that
+	// loses to all that is there. *HeldError while another has it.
 	Acquire(ctx context.Context, holder string) (epoch int64, err error)
 	// Renew keeps the lease; ErrFenced when it is another's.
 	Renew(ctx context.Context, epoch int64) error

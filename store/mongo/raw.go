@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -19,6 +20,28 @@ func rawID(id store.ID) (bson.RawValue, error) {
 		return bson.RawValue{}, err
 	}
 	return bson.RawValue{Type: bson.Type(kind), Value: value}, nil
+}
+
+// keyOf gives the Change.Key of an _id: its type and value, where those of its ID
+// are others: numbers have several types for one value.
+func keyOf(v bson.RawValue, id store.ID) []byte {
+	switch v.Type {
+	case bson.TypeObjectID, bson.TypeString, bson.TypeInt32:
+		return nil
+	}
+	own, err := rawID(id)
+	if err == nil && own.Type == v.Type && bytes.Equal(own.Value, v.Value) {
+		return nil
+	}
+	return append([]byte{byte(v.Type)}, v.Value...)
+}
+
+// keyed gives the _id that a write is to store.
+func keyed(w *store.Write) (bson.RawValue, error) {
+	if len(w.Key) > 0 {
+		return bson.RawValue{Type: bson.Type(w.Key[0]), Value: w.Key[1:]}, nil
+	}
+	return rawID(w.ID)
 }
 
 // rawIDs gives IDs as an array, for $in. Those that cannot be stored are left out.

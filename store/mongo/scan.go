@@ -127,6 +127,7 @@ func change(doc bson.Raw, mode store.ScanMode, seq uint64) (store.Change, error)
 	if ch.ID, err = toID(id); err != nil {
 		return ch, err
 	}
+	ch.Key = keyOf(id, ch.ID)
 	if mode == store.ScanKeys {
 		at, _ := crawledAt(doc)
 		ch.CrawledAt = storedMicros(at) // as the stamp has it

@@ -253,6 +253,7 @@ func (f *feed) take(b *store.Batch, event bson.Raw) (ended, err error) {
 	if ch.ID, err = toID(id); err != nil {
 		return nil, err
 	}
+	ch.Key = keyOf(id, ch.ID)
 	if doc, ok := event.Lookup("fullDocument").DocumentOK(); ok && ch.Op == store.OpUpsert {
 		ch.Doc = append([]byte(nil), doc...)
 	}

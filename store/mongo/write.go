@@ -124,7 +124,7 @@ func (s *Store) look(ctx context.Context, writes []store.Write, doubtful []int, 
 
 // operation makes what a bulk does for a write. Documents are made in buf, and keep to it.
 func operation(w *store.Write, buf *[]byte) (mongo.WriteModel, error) {
-	id, err := rawID(w.ID)
+	id, err := keyed(w)
 	if err != nil {
 		return nil, err
 	}
@@ -145,12 +145,23 @@ func operation(w *store.Write, buf *[]byte) (mongo.WriteModel, error) {
 	*buf = appendPrediction(*buf, byte(id.Type), id.Value, &p)
 	doc := bson.Raw((*buf)[start:len(*buf):len(*buf)])
 	switch w.Kind {
-	case store.Replace, store.Remove:
+	case store.Remove: // what is stored keeps its _id, the number's type included
+		return mongo.NewReplaceOneModel().SetFilter(filter).SetReplacement(tombstone(doc)).SetUpsert(true), nil
+	case store.Replace:
 		return mongo.NewReplaceOneModel().SetFilter(filter).SetReplacement(doc).SetUpsert(true), nil
 	case store.Fault:
 		return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(mark(doc)).SetUpsert(true), nil
 	}
 	return nil, fmt.Errorf("there is no write of kind %d", w.Kind)
+}
+
+// tombstone gives a tombstone's document without its _id.
+func tombstone(doc bson.Raw) bson.D {
+	var fields bson.D
+	for _, name := range []string{"status", "source", "expires_at"} {
+		fields = append(fields, bson.E{Key: name, Value: doc.Lookup(name)})
+	}
+	return fields
 }
 
 // fence is the filter of rule 2: the account's, where no greater version is stored.
@@ -217,7 +228,7 @@ func (s *Store) putLetters(ctx context.Context, writes []store.Write, outcomes [
 		if w.Letter == nil || outcomes[i].Result != store.Written {
 			continue
 		}
-		id, err := rawID(w.ID)
+		id, err := keyed(w)
 		if err != nil {
 			return err
 		}
