@@ -84,9 +84,9 @@ func TestJobs(t *testing.T) {
 	t.Run("by the daemon that runs", func(t *testing.T) {
 		d := start(t, file, nil)
 		d.awaitLead(t)
-		asked := fmt.Sprintf("process %d for ", d.cmd.Process.Pid)
+		asked := fmt.Sprintf("process %d ", d.cmd.Process.Pid)
 		for _, job := range []string{"backfill", "rescore", "resume"} {
-			botwatch(t, job, "--store", of).says(t, 0, asked+job)
+			botwatch(t, job, "--store", of).says(t, 0, asked, " for "+job)
 		}
 		drained(t, s)
 		d.stop(t, syscall.SIGTERM)

@@ -135,7 +135,7 @@ func TestFollow(t *testing.T) {
 
 	t.Run("a second daemon is refused", func(t *testing.T) {
 		got := botwatch(t, "run", "--store", "sqlite:"+file)
-		want := fmt.Sprintf("process %d, since ", d.cmd.Process.Pid)
+		want := fmt.Sprintf("process %d (", d.cmd.Process.Pid)
 		if got.code != 1 || !strings.Contains(got.err, "another botwatch works on this store: ") || !strings.Contains(got.err, want) {
 			t.Errorf("exit %d, said %q; want exit 1 and %q", got.code, got.err, want)
 		}
