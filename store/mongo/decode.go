@@ -232,7 +232,11 @@ func (d *decoder) array(i int, f *wantedField) bool {
 	tweet := wantedField{inner: f.inner}
 	for i += 4; i < last; {
 		e := d.element(i, last)
-		if e.end == 0 || !d.value(e, &tweet) {
+		if e.end == 0 {
+			return false
+		}
+		atOnce := !d.ordered && e.kind == byte(bson.TypeEmbeddedDocument) && d.tweet(int(e.value))
+		if !atOnce && !d.value(e, &tweet) {
 			return false
 		}
 		i = int(e.end)
