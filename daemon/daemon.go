@@ -197,10 +197,11 @@ func (d *Daemon) lead(ctx context.Context, epoch int64, lost error) (*leader, er
 	if c.Schema > store.Schema {
 		return nil, fmt.Errorf("load the checkpoint: schema %d, this botwatch knows %d: %w", c.Schema, store.Schema, store.ErrNewerSchema)
 	}
-	l := newLeader(d, epoch, c)
-	if d.o.Once && c.Schema != 0 {
-		return l, nil
+	newest, err := d.o.Store.Newest(ctx) // before the head, which must not be behind it
+	if err != nil {
+		return nil, fmt.Errorf("look for the newest prediction: %w", err)
 	}
+	l := newLeader(d, epoch, c)
 	head, err := d.o.Store.Head(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read where the source stands: %w", err)
@@ -211,11 +212,13 @@ func (d *Daemon) lead(ctx context.Context, epoch int64, lost error) (*leader, er
 		reason = "first start"
 	case c.Identity != head.Identity:
 		reason = "the accounts' place is another than before"
-	case head.Seq < c.Seq:
+	case head.Seq < c.Seq, head.Seq < newest.Seq && newest.Epoch >= c.Epoch: // what is older was compared by then
 		reason = "the source's time ran backwards (a restore)"
 	case lost != nil:
 		reason = lost.Error()
-	default:
+	}
+	l.ledger.update(func(c *store.Checkpoint) { c.Epoch = epoch })
+	if reason == "" {
 		return l, nil
 	}
 	l.restart(head, reason, c.Schema != 0)

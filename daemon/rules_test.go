@@ -77,6 +77,22 @@ func (b bench) saved() store.Checkpoint {
 	return c
 }
 
+// restoreState puts a checkpoint back as an operator does, by a lease that leaves
+// no trace of itself.
+func (b bench) restoreState(c store.Checkpoint) {
+	b.t.Helper()
+	epoch, err := b.Acquire(b.t.Context(), "operator")
+	if err == nil {
+		err = b.Save(b.t.Context(), epoch, c)
+	}
+	if err == nil {
+		err = b.Release(b.t.Context(), epoch)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 func (b bench) resume() {
 	b.t.Helper()
 	if _, err := b.Submit(b.t.Context(), store.Request{Kind: daemon.JobResume}); err != nil {
@@ -197,6 +213,72 @@ func TestLost(t *testing.T) {
 			}
 		})
 	}
+	rule(t, "a restore of accounts and state together, that predictions tell", func(b bench) {
+		b.put(0, 10, false)
+		backup := b.Snapshot()
+		b.LoseState() // as in the backup: it is from before the first daemon
+		stop := b.run(nil)
+		time.Sleep(time.Minute)
+		stop()
+		state := b.saved()
+		b.put(10, 20, false)
+		stop = b.run(nil)
+		time.Sleep(time.Minute)
+		stop()
+		b.Restore(backup)
+		b.LoseState()
+		head, err := b.Head(b.t.Context())
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		state.Position, state.Seq, state.Epoch = head.Position, head.Seq, 1
+		b.restoreState(state)
+		stop = b.run(nil)
+		time.Sleep(time.Minute)
+		stop()
+		if c := b.saved(); b.live() != 10 || c.HistoryLost != 1 {
+			b.t.Errorf("%d of 10 predictions, history lost %d times", b.live(), c.HistoryLost)
+		}
+		stop = b.run(nil) // and no more than once, though what was not written again is of then
+		defer func() { stop() }()
+		time.Sleep(time.Minute)
+		if c := b.saved(); c.HistoryLost != 1 {
+			b.t.Errorf("history lost %d times after another start", c.HistoryLost)
+		}
+	})
+	rule(t, "the state is lost, and what is stored still gives way", func(b bench) {
+		b.put(0, 10, false)
+		for range 5 {
+			stop := b.run(nil)
+			time.Sleep(time.Minute)
+			b.put(0, 10, false)
+			time.Sleep(time.Minute)
+			stop()
+		}
+		b.LoseState()
+		stop := b.run(nil)
+		defer func() { stop() }()
+		time.Sleep(time.Minute)
+		for i := range 10 {
+			if err := b.PutAccounts(b.t.Context(), []store.Account{{ID: store.IntID(int64(i)), Doc: fixture.Doc(20, 5, false)}}); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		stamps, err := b.Stamps(b.t.Context(), []store.ID{store.IntID(0), store.IntID(9)})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		head, err := b.Head(b.t.Context())
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for _, s := range stamps {
+			if s.Version.Epoch <= 5 || s.Version.Seq+10 <= head.Seq {
+				b.t.Errorf("%s: version %v is stored; the head is %d", s.ID, s.Version, head.Seq)
+			}
+		}
+	})
 	rule(t, "history lost under the stream", func(b bench) {
 		stop := b.run(nil)
 		defer func() { stop() }()

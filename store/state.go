@@ -13,6 +13,9 @@ type Checkpoint struct {
 	Position Position  `json:"position"` // low-watermark: everything before is durable
 	Seq      uint64    `json:"seq,string"`
 	At       time.Time `json:"at"` // the source's clock at Position
+	// Epoch is the last one whose holder compared the source's head with what is
+	// stored; what is stored of greater epochs nobody has compared.
+	Epoch int64 `json:"epoch"`
 
 	Owed     *Reconcile         `json:"owed,omitempty"` // a full scan that must still be done
 	Scans    map[string]Cursor  `json:"scans,omitempty"`

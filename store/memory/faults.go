@@ -21,6 +21,7 @@ const (
 	OpStamps     Op = "stamps"
 	OpWalk       Op = "walk"
 	OpWrite      Op = "write"
+	OpNewest     Op = "newest"
 	OpAcquire    Op = "acquire"
 	OpRenew      Op = "renew"
 	OpRelease    Op = "release"

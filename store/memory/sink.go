@@ -71,6 +71,25 @@ func (s *Store) Walk(ctx context.Context, from store.Position, n int) (stamps []
 	return stamps, after, nil
 }
 
+// Newest gives the greatest version that is stored.
+func (s *Store) Newest(ctx context.Context) (v store.Version, err error) {
+	err = s.do(ctx, Call{Op: OpNewest}, func() error {
+		s.locked(func() { v = s.newest() })
+		return nil
+	})
+	return onlyIf(v, err)
+}
+
+// newest must be called with the data locked.
+func (d *data) newest() (v store.Version) {
+	for _, id := range d.predictions.ids {
+		if p, _ := d.predictions.get(id); v.Less(p.Source.Version) {
+			v = p.Source.Version
+		}
+	}
+	return v
+}
+
 // stamp gives a prediction's stamp, without its history.
 func stamp(p *store.Prediction) store.Stamp {
 	st := store.Stamp{

@@ -27,7 +27,7 @@ func (s *Store) Acquire(ctx context.Context, holder string) (epoch int64, err er
 				err = &store.HeldError{Holder: l.holder, Since: l.since}
 				return
 			}
-			*l = lease{holder: holder, epoch: l.epoch + 1, since: now, until: now.Add(s.opts.LeaseTTL)}
+			*l = lease{holder: holder, epoch: max(l.epoch, s.newest().Epoch) + 1, since: now, until: now.Add(s.opts.LeaseTTL)}
 			epoch = l.epoch
 		})
 		return err
@@ -69,6 +69,12 @@ func (s *Store) Expire() {
 
 func (d *data) fenced(what string, epoch int64) error {
 	return fmt.Errorf("%s of epoch %d, now %d by %q: %w", what, epoch, d.lease.epoch, d.lease.holder, store.ErrFenced)
+}
+
+// LoseState forgets the lease and the checkpoint, as if somebody had dropped
+// them; predictions and accounts stay.
+func (s *Store) LoseState() {
+	s.locked(func() { s.lease, s.checkpoint = lease{}, nil })
 }
 
 // Load reads the checkpoint.

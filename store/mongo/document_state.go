@@ -17,6 +17,7 @@ import (
 func appendCheckpoint(dst []byte, c *store.Checkpoint) []byte {
 	start := len(dst)
 	dst = appendInt(reserve(dst), "schema", int64(c.Schema))
+	dst = appendInt(dst, "epoch", c.Epoch)
 	dst = appendText(dst, "identity", c.Identity)
 	dst = bsoncore.AppendBinaryElement(dst, "position", 0, c.Position)
 	dst = appendSeq(dst, c.Seq)
@@ -96,6 +97,8 @@ func readCheckpoint(doc bson.Raw) (c store.Checkpoint, err error) {
 // checkpoint reads one of a checkpoint's fields.
 func (r *valueReader) checkpoint(c *store.Checkpoint, key []byte, v bsoncore.Value) {
 	switch string(key) {
+	case "epoch":
+		c.Epoch = int64(r.int(v))
 	case "identity":
 		c.Identity = r.text(v)
 	case "position":

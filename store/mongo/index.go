@@ -12,10 +12,11 @@ import (
 )
 
 // predictionIndexes are those that jobs and dashboards need: tombstones go by
-// themselves; and classes, the newest of a class, names, and what is stale or at
+// themselves, the newest version is found when a lease is taken; and classes, the newest of a class, names, and what is stale or at
 // fault are found.
 var predictionIndexes = []mongo.IndexModel{
 	{Keys: bson.D{{Key: "expires_at", Value: 1}}, Options: options.Index().SetName("botwatch_tombstones").SetExpireAfterSeconds(0)},
+	{Keys: bson.D{{Key: "source.epoch", Value: -1}, {Key: "source.seq", Value: -1}}, Options: options.Index().SetName("botwatch_version")},
 	{Keys: bson.D{{Key: "class", Value: 1}, {Key: "support", Value: 1}, {Key: "class_changed_at", Value: -1}}, Options: options.Index().SetName("botwatch_class")},
 	{Keys: bson.D{{Key: "class_changed_at", Value: -1}}, Options: options.Index().SetName("botwatch_changed")},
 	{Keys: bson.D{{Key: "screen_name", Value: 1}}, Options: options.Index().SetName("botwatch_name")},

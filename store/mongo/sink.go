@@ -36,6 +36,33 @@ func (s *Store) Stamps(ctx context.Context, ids []store.ID) ([]store.Stamp, erro
 	return stamps, nil
 }
 
+// Newest gives the greatest version that is stored.
+func (s *Store) Newest(ctx context.Context) (store.Version, error) {
+	var v store.Version
+	numbers := bson.D{{Key: "source.epoch", Value: bson.D{{Key: "$gte", Value: int64(0)}}}}
+	o := options.Find().SetProjection(bson.D{{Key: "source.epoch", Value: 1}, {Key: "source.seq", Value: 1}}).
+		SetSort(bson.D{{Key: "source.epoch", Value: -1}, {Key: "source.seq", Value: -1}}).SetLimit(1)
+	err := s.each(ctx, numbers, o, func(_ store.ID, doc bson.Raw) error {
+		v = storedVersion(doc)
+		return nil
+	})
+	if err != nil {
+		return store.Version{}, fmt.Errorf("read the newest version: %w", err)
+	}
+	return v, nil
+}
+
+// storedVersion reads a prediction's version, as far as it has one.
+func storedVersion(doc bson.Raw) (v store.Version) {
+	if epoch, ok := doc.Lookup("source", "epoch").AsInt64OK(); ok {
+		v.Epoch = epoch
+	}
+	if t, i, ok := doc.Lookup("source", "seq").TimestampOK(); ok {
+		v.Seq = sequence(bson.Timestamp{T: t, I: i})
+	}
+	return v
+}
+
 // lenientStamp reads a stamp. A document that somebody else's hand was in has but
 // its version, so that it is written anew.
 func lenientStamp(doc bson.Raw, withHistory bool) store.Stamp {
@@ -43,14 +70,7 @@ func lenientStamp(doc bson.Raw, withHistory bool) store.Stamp {
 	if err == nil {
 		return st
 	}
-	st = store.Stamp{Found: true}
-	if epoch, ok := doc.Lookup("source", "epoch").AsInt64OK(); ok {
-		st.Version.Epoch = epoch
-	}
-	if t, i, ok := doc.Lookup("source", "seq").TimestampOK(); ok {
-		st.Version.Seq = sequence(bson.Timestamp{T: t, I: i})
-	}
-	return st
+	return store.Stamp{Found: true, Version: storedVersion(doc)}
 }
 
 // each finds predictions, and gives each to f.

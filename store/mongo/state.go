@@ -38,8 +38,13 @@ type daemonState struct {
 }
 
 // Acquire takes the lease by the server's clock, in one write: where it is free,
-// was given up, has run out, or is the same holder's.
+// was given up, has run out, or is the same holder's. What is stored may be of a
+// greater epoch than the last lease's, where the state was lost.
 func (s *Store) Acquire(ctx context.Context, holder string) (int64, error) {
+	newest, err := s.Newest(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("acquire lease: %w", err)
+	}
 	turn := bson.NewObjectID()
 	free := bson.D{{Key: "$or", Value: bson.A{
 		bson.D{{Key: "$in", Value: bson.A{bson.D{{Key: "$ifNull", Value: bson.A{"$holder", ""}}}, bson.A{"", bson.D{{Key: "$literal", Value: holder}}}}}},
@@ -48,11 +53,12 @@ func (s *Store) Acquire(ctx context.Context, holder string) (int64, error) {
 	take := func(v, otherwise any) bson.D {
 		return bson.D{{Key: "$cond", Value: bson.A{"$taken", v, otherwise}}}
 	}
-	epoch := bson.D{{Key: "$ifNull", Value: bson.A{"$epoch", int64(0)}}}
+	last := bson.D{{Key: "$ifNull", Value: bson.A{"$epoch", int64(0)}}}
+	epoch := bson.D{{Key: "$add", Value: bson.A{bson.D{{Key: "$max", Value: bson.A{last, newest.Epoch}}}, int64(1)}}}
 	change := mongo.Pipeline{
 		{{Key: "$set", Value: bson.D{{Key: "taken", Value: free}}}},
 		{{Key: "$set", Value: bson.D{
-			{Key: "epoch", Value: take(bson.D{{Key: "$add", Value: bson.A{epoch, int64(1)}}}, epoch)},
+			{Key: "epoch", Value: take(epoch, last)},
 			{Key: "holder", Value: take(bson.D{{Key: "$literal", Value: holder}}, "$holder")},
 			{Key: "since", Value: take("$$NOW", "$since")},
 			{Key: "expires", Value: take(bson.D{{Key: "$add", Value: bson.A{"$$NOW", leaseTime.Milliseconds()}}}, "$expires")},
@@ -61,7 +67,7 @@ func (s *Store) Acquire(ctx context.Context, holder string) (int64, error) {
 		{{Key: "$unset", Value: "taken"}},
 	}
 	var d daemonState
-	err := s.state.FindOneAndUpdate(ctx, bson.D{{Key: "_id", Value: keyDaemon}}, change, upsertAfter).Decode(&d)
+	err = s.state.FindOneAndUpdate(ctx, bson.D{{Key: "_id", Value: keyDaemon}}, change, upsertAfter).Decode(&d)
 	if mongo.IsDuplicateKeyError(err) { // two made the document at once
 		err = s.state.FindOneAndUpdate(ctx, bson.D{{Key: "_id", Value: keyDaemon}}, change, upsertAfter).Decode(&d)
 	}

@@ -80,7 +80,11 @@ func (s *Store) acquire(ctx context.Context, holder string) (epoch int64, err er
 		if err != nil {
 			return err
 		}
-		epoch = last + 1
+		v, err := newest(quick, c)
+		if err != nil {
+			return err
+		}
+		epoch = max(last, v.Epoch) + 1
 		return errors.Join(
 			setState(c, keyEpoch, strconv.FormatInt(epoch, 10)),
 			setState(c, keyHolder, holder),

@@ -18,6 +18,9 @@ import (
 //go:embed schema.sql
 var schemaSQL string
 
+// versionIndex makes what files from before it lack; schema.sql has it too.
+const versionIndex = "CREATE INDEX IF NOT EXISTS predictions_by_version ON predictions (epoch, seq)"
+
 // accountsWanted is how a crawler makes the accounts table by itself.
 const accountsWanted = "CREATE TABLE accounts (id NOT NULL PRIMARY KEY, doc)"
 

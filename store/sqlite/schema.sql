@@ -49,6 +49,9 @@ CREATE INDEX IF NOT EXISTS predictions_by_class ON predictions (class, support, 
 -- Lists what changed its class last.
 CREATE INDEX IF NOT EXISTS predictions_by_change ON predictions (class_changed_at) WHERE class_changed_at IS NOT NULL;
 
+-- Finds the newest version.
+CREATE INDEX IF NOT EXISTS predictions_by_version ON predictions (epoch, seq);
+
 -- Finds the tombstones that have expired.
 CREATE INDEX IF NOT EXISTS predictions_by_expiry ON predictions (expires_at) WHERE expires_at IS NOT NULL;
 

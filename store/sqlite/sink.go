@@ -96,6 +96,28 @@ func (s *Store) Walk(ctx context.Context, from store.Position, n int) ([]store.S
 	return stamps, scanPosition(stamps[len(stamps)-1].ID), nil
 }
 
+// Newest gives the greatest version that is stored.
+func (s *Store) Newest(ctx context.Context) (v store.Version, err error) {
+	err = s.read(ctx, func(c *conn) (err error) {
+		v, err = newest(ctx, c)
+		return err
+	})
+	if err != nil {
+		return v, fmt.Errorf("read the newest version: %w", err)
+	}
+	return v, nil
+}
+
+func newest(ctx context.Context, c *conn) (v store.Version, err error) {
+	_, err = c.one(ctx, "SELECT epoch, seq FROM predictions ORDER BY epoch DESC, seq DESC LIMIT 1", func(row []driver.Value) error {
+		v.Epoch, _ = row[0].(int64)
+		seq, _ := row[1].(int64)
+		v.Seq = uint64(seq)
+		return nil
+	})
+	return v, err
+}
+
 // formatTime gives a time as the tables hold it; null for the zero time.
 func formatTime(t time.Time) driver.Value {
 	if t.IsZero() {

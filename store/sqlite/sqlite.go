@@ -177,7 +177,10 @@ func (s *Store) start(ctx context.Context, c *conn) error {
 	if mode != "wal" {
 		return fmt.Errorf("switch to write-ahead logging: the journal mode stays %s", mode)
 	}
-	return s.install(ctx, c, true)
+	if err := s.install(ctx, c, true); err != nil {
+		return err
+	}
+	return c.script(versionIndex)
 }
 
 // connect opens a further connection.

@@ -36,6 +36,37 @@ var sinkCases = []testCase{
 			e.Errorf("outcomes %v, want %v", got, want)
 		}
 	}},
+	{"the newest version is that of the greatest epoch, tombstones included", func(e *env) {
+		want := store.Version{}
+		check := func(when string) {
+			e.Helper()
+			got, err := e.s.Newest(e.ctx)
+			e.must("Newest", err)
+			if got != want {
+				e.Errorf("%s: %v, want %v", when, got, want)
+			}
+		}
+		check("of nothing")
+		for _, step := range []struct {
+			w     store.Write
+			newer bool
+		}{
+			{replace(store.StringID("a"), version(1, 9)), true},
+			{replace(store.IntID(7), version(3, 4)), true},
+			{fault(store.StringID("b"), version(3, 2)), false},
+			{remove(store.StringID("c"), version(2, 99)), false},
+			{touch(store.StringID("a"), version(3, 5)), true},
+			{remove(store.StringID("d"), version(3, 6)), true},
+		} {
+			e.written(step.w)
+			if step.newer {
+				want = step.w.Version
+			}
+			check(step.w.ID.String())
+		}
+		e.restart()
+		check("after a restart")
+	}},
 	{"a write of nothing is none", func(e *env) {
 		outcomes, err := e.s.Write(e.ctx, nil)
 		e.must("Write", err)

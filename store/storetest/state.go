@@ -46,6 +46,26 @@ var leaseCases = []testCase{
 			}
 		}
 	}},
+	{"raises the epoch above all that is stored, tombstones too", func(e *env) {
+		last, err := e.s.Acquire(e.ctx, "first")
+		e.must("Acquire", err)
+		e.written(replace(store.StringID("a"), version(last, 1)))
+		for i, w := range []store.Write{
+			replace(store.StringID("a"), version(last+40, 5)), // as after a loss of the state
+			remove(store.StringID("b"), version(last+80, 3)),
+		} {
+			e.written(w)
+			if i == 1 {
+				e.restart()
+			}
+			epoch, err := e.s.Acquire(e.ctx, "first")
+			e.must("Acquire", err)
+			if epoch <= w.Version.Epoch {
+				e.Errorf("epoch %d, with %d stored", epoch, w.Version.Epoch)
+			}
+			e.must("Renew", e.s.Renew(e.ctx, epoch))
+		}
+	}},
 	{"is free for another after a release", func(e *env) {
 		old, err := e.s.Acquire(e.ctx, "first")
 		e.must("Acquire", err)
