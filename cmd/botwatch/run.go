@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"botwatch/classifier"
 	"botwatch/config"
 	"botwatch/daemon"
 	"botwatch/store"
@@ -53,6 +57,9 @@ the last checkpoint and loses nothing.`,
 		}
 		o.DryRun = dryRun
 		log.WithField("store", config.RedactStore(c.Store)).WithField("model", m.Name()).WithField("dry_run", dryRun).Info("botwatch run")
+		if err := preflight(ctx, s, m, log); err != nil {
+			return err
+		}
 		err = daemon.New(o).Run(ctx)
 		var held *store.HeldError
 		if errors.As(err, &held) {
@@ -69,4 +76,37 @@ the last checkpoint and loses nothing.`,
 		return err
 	}
 	return cmd
+}
+
+// preflight looks whether the store can be worked with, as `botwatch check` does,
+// before anything is written to it. Accounts that cannot be read keep nothing from
+// working: they get their letters.
+func preflight(ctx context.Context, s store.Store, m *classifier.Model, log logrus.FieldLogger) error {
+	findings, err := s.Check(ctx)
+	if err != nil {
+		return err
+	}
+	var failed []string
+	for _, f := range findings {
+		line := log.WithField("subject", f.Subject)
+		switch f.Level {
+		case store.LevelFail:
+			failed = append(failed, f.Subject+": "+f.Message)
+		case store.LevelWarn:
+			line.Warn(f.Message)
+		default:
+			line.Debug(f.Message)
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("the store cannot be worked with (`botwatch check` looks without writing):\n  %s", strings.Join(failed, "\n  "))
+	}
+	sampled, err := sample(ctx, s, m)
+	if err != nil {
+		return err
+	}
+	if summary := sampled[len(sampled)-1]; len(sampled) > 1 {
+		log.WithField("subject", summary.Subject).Warn(summary.Message + "; `botwatch check` names the others")
+	}
+	return nil
 }

@@ -231,19 +231,27 @@ where something cannot work.`,
 			return err
 		}
 		defer s.Close()
-		findings, err := s.Check(cmd.Context())
+		findings, err := examine(cmd.Context(), s, m)
 		if err != nil {
 			return err
 		}
-		sampled, err := sample(cmd.Context(), s, m)
-		if err != nil {
-			return err
-		}
-		findings = append(findings, store.Finding{Level: store.LevelOK, Subject: "model", Message: m.Name() + ", " + m.Digest()})
-		findings = append(findings, sampled...)
 		return a.writeFindings(findings, *form)
 	}
 	return cmd
+}
+
+// examine looks at a store and at a sample of its accounts, and writes nothing.
+func examine(ctx context.Context, s store.Store, m *classifier.Model) ([]store.Finding, error) {
+	findings, err := s.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sampled, err := sample(ctx, s, m)
+	if err != nil {
+		return nil, err
+	}
+	findings = append(findings, store.Finding{Level: store.LevelOK, Subject: "model", Message: m.Name() + ", " + m.Digest()})
+	return append(findings, sampled...), nil
 }
 
 func (a *app) writeFindings(findings []store.Finding, form string) error {
