@@ -30,7 +30,7 @@ const (
 // openStore opens the store that the configuration names.
 func (a *app) openStore(ctx context.Context, c *config.Loaded, mode openMode) (store.Store, error) {
 	if c.StoreKind() == config.MongoDB {
-		return a.openMongo(ctx, c, mode)
+		return a.openMongo(ctx, c)
 	}
 	s, err := sqlite.Open(ctx, c.SQLiteFile(), sqlite.Options{
 		Now: a.now, ReadOnly: mode == openToLook, Existing: mode == openThere, ProtectAccounts: !c.AccountsWritable(),
@@ -51,7 +51,7 @@ func mayWriteAccounts(c *config.Loaded) error {
 		c.Accounts.Writable, config.RedactStore(c.Store))
 }
 
-func (a *app) openMongo(ctx context.Context, c *config.Loaded, mode openMode) (store.Store, error) {
+func (a *app) openMongo(ctx context.Context, c *config.Loaded) (store.Store, error) {
 	uri, err := c.StoreURI()
 	if err != nil {
 		return nil, err
@@ -59,8 +59,8 @@ func (a *app) openMongo(ctx context.Context, c *config.Loaded, mode openMode) (s
 	m := c.MongoDB
 	s, err := mongo.Open(ctx, mongo.Options{
 		URI: uri, PredictionsURI: m.PredictionsStore, ReadPreference: m.ReadPreference, Now: a.now,
-		Names:    mongo.Names{Accounts: m.Accounts, Predictions: m.Predictions, State: m.State, DeadLetters: m.DeadLetters},
-		ReadOnly: mode == openToLook, ProtectAccounts: !c.AccountsWritable(),
+		Names:           mongo.Names{Accounts: m.Accounts, Predictions: m.Predictions, State: m.State, DeadLetters: m.DeadLetters},
+		ProtectAccounts: !c.AccountsWritable(),
 	})
 	if err != nil {
 		return nil, err

@@ -28,6 +28,9 @@ const (
 	selectTimeout = 10 * time.Second // to find a server
 	callTimeout   = 30 * time.Second // of one command whose caller sets none
 	openTimeout   = 20 * time.Second // of the look around when a store is opened
+	// heartbeat is how often the driver hears of each server. Disconnecting can take
+	// as long, where a monitor has just begun to listen.
+	heartbeat = 2 * time.Second
 )
 
 // appName is what servers log and show of this program.
@@ -61,8 +64,6 @@ type Options struct {
 	// ReadPreference is where accounts are scanned: primary (""), or
 	// secondaryPreferred and its like.
 	ReadPreference string
-	// ReadOnly makes no index and no collection, for looking around.
-	ReadOnly bool
 	// ProtectAccounts makes PutAccounts and DeleteAccounts answer ErrReadOnly.
 	ProtectAccounts bool
 	// Now is the clock; nil means time.Now.
@@ -86,9 +87,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to the server and looks whether it can be worked with. It makes
-// the indexes that dashboards and jobs need, unless it is only to look. It
-// answers store.ErrForeign where the predictions are somebody else's.
+// Open connects to the server and looks whether it can be worked with. It writes
+// nothing, and answers store.ErrForeign where the predictions are somebody else's.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s, err := open(ctx, o)
 	if err != nil {
@@ -143,11 +143,6 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := s.refuseForeign(ctx); err != nil {
 		return nil, err
 	}
-	if !o.ReadOnly {
-		if err := s.ensureIndexes(ctx); err != nil {
-			return nil, err
-		}
-	}
 	return s, nil
 }
 
@@ -181,6 +176,12 @@ func (s *Store) connect(uri string) (*mongo.Database, error) {
 	}
 	if o.ServerSelectionTimeout == nil {
 		o.SetServerSelectionTimeout(selectTimeout)
+	}
+	if o.Timeout == nil {
+		o.SetTimeout(callTimeout) // of every call whose context has no limit
+	}
+	if o.HeartbeatInterval == nil {
+		o.SetHeartbeatInterval(heartbeat)
 	}
 	client, err := mongo.Connect(o)
 	if err != nil {

@@ -38,7 +38,8 @@ type daemonState struct {
 }
 
 // Acquire takes the lease by the server's clock, in one write: where it is free,
-// was given up, has run out, or is the same holder's. What is stored may be of a
+// was given up, has run out, or is the same holder's. Who has it makes the indexes
+// that are missing. What is stored may be of a
 // greater epoch than the last lease's, where the state was lost.
 func (s *Store) Acquire(ctx context.Context, holder string) (int64, error) {
 	newest, err := s.Newest(ctx)
@@ -76,6 +77,9 @@ func (s *Store) Acquire(ctx context.Context, holder string) (int64, error) {
 		return 0, fmt.Errorf("acquire lease: %w", err)
 	case d.Turn != turn:
 		return 0, fmt.Errorf("acquire lease: %w", &store.HeldError{Holder: d.Holder, Since: d.Since})
+	}
+	if err := s.ensureIndexes(ctx); err != nil {
+		return 0, fmt.Errorf("acquire lease: %w", err)
 	}
 	return d.Epoch, nil
 }
