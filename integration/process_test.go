@@ -131,11 +131,17 @@ type process struct {
 	log bytes.Buffer
 }
 
-// start starts a daemon on a store; env are further NAME=value. It is killed when
-// the test ends, if it still runs, and its log is shown if the test failed.
+// start starts a daemon on an SQLite file.
 func start(t testing.TB, file string, env []string, args ...string) *process {
 	t.Helper()
-	args = append([]string{"run", "--store", "sqlite:" + file, "--log-format", "json"}, args...)
+	return startOn(t, "sqlite:"+file, env, args...)
+}
+
+// startOn starts a daemon on a store; env are further NAME=value. It is killed
+// when the test ends, if it still runs, and its log is shown if the test failed.
+func startOn(t testing.TB, of string, env []string, args ...string) *process {
+	t.Helper()
+	args = append([]string{"run", "--store", of, "--log-format", "json"}, args...)
 	d := &process{cmd: command(t, env, args...), leads: make(chan struct{}), ended: make(chan struct{}), begun: time.Now()}
 	stderr, err := d.cmd.StderrPipe()
 	check(t, err)

@@ -136,7 +136,10 @@ type truth struct {
 
 func newTruth(t testing.TB) *truth {
 	t.Helper()
-	m := builtIn(t)
+	return truthBy(builtIn(t))
+}
+
+func truthBy(m *classifier.Model) *truth {
 	return &truth{classifier: classifier.New(m), model: store.ModelRef{Name: m.Name(), Digest: m.Digest()}, slugs: m.Slugs()}
 }
 
@@ -175,16 +178,53 @@ const maxDifferences = 5
 // not; and nothing else has either.
 func verify(t testing.TB, file string) (n census) {
 	t.Helper()
-	ctx := t.Context()
-	s, db, w := open(t, file, true), connect(t, file), newTruth(t)
-	told := 0
-	wrong := func(format string, args ...any) {
-		if told++; told <= maxDifferences {
-			t.Errorf(format, args...)
-		} else {
-			t.Fail()
+	db := connect(t, file)
+	d := &differences{TB: t}
+	defer d.end()
+	n = compare(d, open(t, file, true), newTruth(t))
+	for what, query := range map[string]string{
+		"predictions without account": "SELECT count(*) FROM predictions WHERE status <> 'deleted' AND id NOT IN (SELECT id FROM accounts)",
+		"letters without account":     "SELECT count(*) FROM dead_letters WHERE id NOT IN (SELECT id FROM accounts)",
+		"columns unlike their document": `SELECT count(*) FROM predictions WHERE status IS NOT json_extract(doc, '$.status') OR class IS NOT json_extract(doc, '$.class')
+			OR coalesce(fingerprint, '') <> coalesce(json_extract(doc, '$.source.fingerprint'), '') OR stale <> coalesce(json_extract(doc, '$.stale'), 0)
+			OR has_error <> (json_extract(doc, '$.error') IS NOT NULL)`,
+		"tombstones with personal data": `SELECT count(*) FROM predictions WHERE status = 'deleted' AND (coalesce(user_id, screen_name, class, score, fingerprint, crawled_at, history) IS NOT NULL
+			OR (SELECT group_concat(key) FROM (SELECT key FROM json_each(predictions.doc) ORDER BY key)) <> '_id,expires_at,source,status')`,
+	} {
+		if n := integer(t, db, query); n > 0 {
+			d.wrong("%d %s", n, what)
 		}
 	}
+	n.tombstones = int(integer(t, db, "SELECT count(*) FROM predictions WHERE status = 'deleted'"))
+	return n
+}
+
+// differences are what was found wrong; some of them are told.
+type differences struct {
+	testing.TB
+	told int
+}
+
+func (d *differences) wrong(format string, args ...any) {
+	d.Helper()
+	if d.told++; d.told <= maxDifferences {
+		d.Errorf(format, args...)
+	} else {
+		d.Fail()
+	}
+}
+
+func (d *differences) end() {
+	d.Helper()
+	if d.told > maxDifferences {
+		d.Errorf("and %d more", d.told-maxDifferences)
+	}
+}
+
+// compare looks at the prediction of each account that is stored.
+func compare(t *differences, s store.Store, w *truth) (n census) {
+	t.Helper()
+	ctx := t.Context()
 	feed, err := s.Scan(ctx, nil, store.ScanDocs)
 	check(t, err)
 	defer feed.Close()
@@ -199,46 +239,29 @@ func verify(t testing.TB, file string) (n census) {
 			letters, err := s.GetLetters(ctx, []store.ID{c.ID})
 			check(t, err)
 			if !found || got.Status == store.StatusDeleted {
-				wrong("account %s has no prediction (status %q), %d letters", c.ID, got.Status, len(letters))
+				t.wrong("account %s has no prediction (status %q), %d letters", c.ID, got.Status, len(letters))
 				continue
 			}
 			want, fault := w.of(s, c)
 			if fault != nil {
 				n.poison++
 				if diff := differs(&got, fault, letters); diff != "" {
-					wrong("account %s is poison: %s", c.ID, diff)
+					t.wrong("account %s is poison: %s", c.ID, diff)
 				}
 				continue
 			}
 			n.good++
 			if len(letters) > 0 {
-				wrong("account %s is good and has a letter: %+v", c.ID, letters[0])
+				t.wrong("account %s is good and has a letter: %+v", c.ID, letters[0])
 			}
 			if len(got.History) == 0 || len(got.History) > store.MaxHistory || got.History[0].Class != got.Slug {
-				wrong("account %s is of class %q, its history says %+v", c.ID, got.Slug, got.History)
+				t.wrong("account %s is of class %q, its history says %+v", c.ID, got.Slug, got.History)
 			}
 			want.Stale = got.ClassifiedAt.Sub(want.Source.CrawledAt.Time()) > staleAfter
 			if diff := cmp.Diff(want, plain(got)); diff != "" {
-				wrong("account %s (-want +got):\n%s", c.ID, diff)
+				t.wrong("account %s (-want +got):\n%s", c.ID, diff)
 			}
 		}
-	}
-	for what, query := range map[string]string{
-		"predictions without account": "SELECT count(*) FROM predictions WHERE status <> 'deleted' AND id NOT IN (SELECT id FROM accounts)",
-		"letters without account":     "SELECT count(*) FROM dead_letters WHERE id NOT IN (SELECT id FROM accounts)",
-		"columns unlike their document": `SELECT count(*) FROM predictions WHERE status IS NOT json_extract(doc, '$.status') OR class IS NOT json_extract(doc, '$.class')
-			OR coalesce(fingerprint, '') <> coalesce(json_extract(doc, '$.source.fingerprint'), '') OR stale <> coalesce(json_extract(doc, '$.stale'), 0)
-			OR has_error <> (json_extract(doc, '$.error') IS NOT NULL)`,
-		"tombstones with personal data": `SELECT count(*) FROM predictions WHERE status = 'deleted' AND (coalesce(user_id, screen_name, class, score, fingerprint, crawled_at, history) IS NOT NULL
-			OR (SELECT group_concat(key) FROM (SELECT key FROM json_each(predictions.doc) ORDER BY key)) <> '_id,expires_at,source,status')`,
-	} {
-		if n := integer(t, db, query); n > 0 {
-			wrong("%d %s", n, what)
-		}
-	}
-	n.tombstones = int(integer(t, db, "SELECT count(*) FROM predictions WHERE status = 'deleted'"))
-	if told > maxDifferences {
-		t.Errorf("and %d more", told-maxDifferences)
 	}
 	return n
 }
