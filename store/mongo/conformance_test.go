@@ -40,11 +40,13 @@ func newPlace(t *testing.T, o mongotest.Options) *place {
 	places.n++
 	db := "botwatch_" + strconv.Itoa(places.n)
 	places.Unlock()
-	client, err := driver.Connect(options.Client().ApplyURI(server.URI()))
+	// A client that ends waits for its monitors, who listen that long.
+	uri := server.URI() + "&heartbeatFrequencyMS=500"
+	client, err := driver.Connect(options.Client().ApplyURI(uri))
 	check(t, err)
 	t.Cleanup(func() { client.Disconnect(context.Background()) })
 	check(t, client.Database(db).CreateCollection(t.Context(), "accounts"))
-	return &place{server: server, uri: withDatabase(server.URI(), db), client: client, db: db}
+	return &place{server: server, uri: withDatabase(uri, db), client: client, db: db}
 }
 
 // withDatabase puts a database's name into a URI.

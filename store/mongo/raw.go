@@ -75,6 +75,7 @@ func sequence(t bson.Timestamp) uint64 { return uint64(t.T)<<32 | uint64(t.I) }
 // page is what one find of a single batch gives.
 type page struct {
 	docs []bson.Raw
+	more bool           // there are more, which the reply had no room for
 	at   bson.Timestamp // the operation time: of a majority read, what it saw
 }
 
@@ -109,6 +110,12 @@ func (s *Store) find(ctx context.Context, after bson.Timestamp, cmd bson.D) (pag
 	cursor, ok := reply.Lookup("cursor").DocumentOK()
 	if !ok {
 		return page{}, fmt.Errorf("find: a reply without a cursor")
+	}
+	if id, _ := cursor.Lookup("id").AsInt64OK(); id != 0 {
+		p.more = true
+		_ = s.source.RunCommand(ctx, bson.D{ // else it times out by itself
+			{Key: "killCursors", Value: s.opts.Names.Accounts}, {Key: "cursors", Value: bson.A{id}},
+		}).Err()
 	}
 	batch, ok := cursor.Lookup("firstBatch").ArrayOK()
 	if !ok {

@@ -93,13 +93,17 @@ func (f *scan) next(ctx context.Context) (store.Batch, error) {
 		return store.Batch{}, err
 	}
 	b := store.Batch{Seq: r.head.Seq, At: r.head.At}
-	for _, doc := range r.page.docs {
-		ch, err := change(doc, f.mode, b.Seq)
-		if err != nil {
-			return b, err
+	if err := f.add(&b, r.page.docs); err != nil {
+		return b, err
+	}
+	if len(b.Changes) == 0 && len(r.page.docs) > 0 {
+		// A reply may have no room for more than the one that is known.
+		r = f.find(ctx, r.head, f.last, true)
+		if r.err != nil {
+			return b, r.err
 		}
-		if ch.ID != f.last { // where the last batch ended
-			b.Changes = append(b.Changes, ch)
+		if err := f.add(&b, r.page.docs); err != nil {
+			return b, err
 		}
 	}
 	end := len(b.Changes) == 0
@@ -115,6 +119,20 @@ func (f *scan) next(ctx context.Context) (store.Batch, error) {
 	b.After = scanPosition(f.last)
 	f.fetchAhead(ctx, r)
 	return b, nil
+}
+
+// add adds accounts to a batch, but for the one where the last batch ended.
+func (f *scan) add(b *store.Batch, docs []bson.Raw) error {
+	for _, doc := range docs {
+		ch, err := change(doc, f.mode, b.Seq)
+		if err != nil {
+			return err
+		}
+		if ch.ID != f.last {
+			b.Changes = append(b.Changes, ch)
+		}
+	}
+	return nil
 }
 
 // change makes a change of an account as a find gives it.
@@ -169,7 +187,7 @@ func (f *scan) take(ctx context.Context) (read, error) {
 	if f.identity == "" {
 		f.identity, f.looked = head.Identity, time.Now()
 	}
-	r := f.find(ctx, head, f.last)
+	r := f.find(ctx, head, f.last, false)
 	return r, r.err
 }
 
@@ -182,13 +200,13 @@ func (f *scan) fetchAhead(ctx context.Context, r read) {
 	} else if !f.s.info.streams() {
 		return // each batch has a number of its own
 	}
-	ctx, f.cancel = context.WithCancel(ctx)
+	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx)) // it outlives this call of Next
 	f.ahead = make(chan read, 1)
-	go func(ahead chan<- read, last store.ID) { ahead <- f.find(ctx, head, last) }(f.ahead, f.last)
+	go func(ahead chan<- read, last store.ID) { ahead <- f.find(ctx, head, last, false) }(f.ahead, f.last)
 }
 
-// find reads accounts from an _id on, that one included.
-func (f *scan) find(ctx context.Context, head store.Head, last store.ID) read {
+// find reads accounts from an _id on, that one included, or beyond it.
+func (f *scan) find(ctx context.Context, head store.Head, last store.ID, beyond bool) read {
 	limit, fields := scanDocs, append(bson.D{{Key: "_id", Value: 1}}, neededFields("$")...)
 	if f.mode == store.ScanKeys {
 		limit, fields = scanKeys, bson.D{{Key: "crawled_at", Value: 1}}
@@ -204,6 +222,10 @@ func (f *scan) find(ctx context.Context, head store.Head, last store.ID) read {
 			return read{err: err}
 		}
 		cmd = append(cmd, bson.E{Key: "min", Value: bson.D{{Key: "_id", Value: v}}})
+		if beyond { // $ne has meanings of its own for some types
+			other := bson.D{{Key: "$ne", Value: bson.A{"$_id", bson.D{{Key: "$literal", Value: v}}}}}
+			cmd = append(cmd, bson.E{Key: "filter", Value: bson.D{{Key: "$expr", Value: other}}})
+		}
 	}
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -222,7 +244,8 @@ func (f *scan) Close() error {
 	return nil
 }
 
-// fetchBytes is how many bytes of accounts a Fetch reads, beside the last one.
+// fetchBytes is how many bytes of accounts, and of ids, a Fetch reads, beside the
+// last one.
 const fetchBytes = 8 << 20
 
 // Fetch reads accounts by _id: first how large each is, then as many as fit.
@@ -244,11 +267,21 @@ func (s *Store) fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) 
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) > scanKeys {
-		ids = ids[:scanKeys]
+	ids = ids[:min(len(ids), scanKeys)]
+	for i, bytes := 0, 0; i < len(ids); i++ {
+		if bytes += len(ids[i]); bytes > fetchBytes && i > 0 {
+			ids = ids[:i]
+		}
 	}
-	fields := bson.D{{Key: "crawled_at", Value: 1}, {Key: "size", Value: bson.D{{Key: "$bsonSize", Value: "$$ROOT"}}}}
-	found, err := s.byID(ctx, head, ids, fields)
+	fields := bson.D{{Key: "crawled_at", Value: 1}}
+	if mode == store.ScanDocs {
+		fields = append(fields, bson.E{Key: "size", Value: bson.D{{Key: "$bsonSize", Value: "$$ROOT"}}})
+	}
+	found, full, err := s.byID(ctx, head, ids, fields)
+	for err == nil && full && len(ids) > 1 {
+		ids = ids[:len(ids)/2]
+		found, full, err = s.byID(ctx, head, ids, fields)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +297,12 @@ func (s *Store) fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) 
 			}
 		}
 		fields = append(bson.D{{Key: "_id", Value: 1}}, neededFields("$")...)
-		if found, err = s.byID(ctx, head, ids, fields); err != nil {
+		found, full, err = s.byID(ctx, head, ids, fields)
+		for err == nil && full && len(ids) > 1 { // they grew meanwhile
+			ids = ids[:len(ids)/2]
+			found, full, err = s.byID(ctx, head, ids, fields)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -280,25 +318,25 @@ func (s *Store) fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) 
 	return changes, nil
 }
 
-// byID finds accounts by _id, which together must fit into one reply.
-func (s *Store) byID(ctx context.Context, head store.Head, ids []store.ID, fields bson.D) (map[store.ID]bson.Raw, error) {
+// byID finds accounts by _id, in one reply. full says that it had no room for all.
+func (s *Store) byID(ctx context.Context, head store.Head, ids []store.ID, fields bson.D) (found map[store.ID]bson.Raw, full bool, err error) {
 	p, err := s.find(ctx, timestamp(head.Seq), bson.D{
 		{Key: "find", Value: s.opts.Names.Accounts},
 		{Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: rawIDs(ids)}}}}},
-		{Key: "projection", Value: fields}, {Key: "batchSize", Value: len(ids)}, {Key: "singleBatch", Value: true},
+		{Key: "projection", Value: fields}, {Key: "batchSize", Value: len(ids) + 1},
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	found := make(map[store.ID]bson.Raw, len(p.docs))
+	found = make(map[store.ID]bson.Raw, len(p.docs))
 	for _, doc := range p.docs {
 		id, err := toID(doc.Lookup("_id"))
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		found[id] = doc
 	}
-	return found, nil
+	return found, p.more, nil
 }
 
 // complete reads the accounts of a batch that came without them. Those that are

@@ -57,17 +57,22 @@ var pipelineDigest = func() string {
 
 // Stream follows the accounts through a change stream.
 func (s *Store) Stream(ctx context.Context, from store.Position) (store.Feed, error) {
+	if !s.info.streams() { // whatever the position: there it is empty
+		return nil, fmt.Errorf("open stream: %w", store.ErrNoStream)
+	}
 	p, err := decodePosition(from)
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w: %w", err, store.ErrHistoryLost)
 	}
-	if !s.info.streams() {
-		return nil, fmt.Errorf("open stream: %w", store.ErrNoStream)
-	}
 	f := &feed{s: s, at: p}
-	if err := f.open(ctx); err != nil {
+	err = f.open(ctx)
+	if code(err) == codeTooLarge { // what comes first is
+		f.narrow()
+		err = f.open(ctx)
+	}
+	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("open stream: %w", err)
+		return nil, fmt.Errorf("open stream: %w", lost(err))
 	}
 	return f, nil
 }
@@ -77,10 +82,11 @@ func (s *Store) Stream(ctx context.Context, from store.Position) (store.Feed, er
 type feed struct {
 	s       *Store
 	at      position
-	stream  *mongo.ChangeStream
+	stream  *mongo.ChangeStream // nil where it is to be opened again
 	session *mongo.Session
-	bare    int // so many events are still to be read without their account
-	again   int // how many were the last time that one was too large
+	bare    int  // so many events are still to be read without their account
+	again   int  // how many were the last time that one was too large
+	resumed bool // after an error 260, with nothing read since
 	err     error
 }
 
@@ -114,10 +120,17 @@ func (f *feed) open(ctx context.Context) error {
 	defer cancel()
 	stream, err := f.s.accounts.Watch(mongo.NewSessionContext(ctx, f.session), pipeline, o)
 	if err != nil {
-		return lost(err)
+		return err
 	}
 	f.stream = stream
 	return nil
+}
+
+// narrow lets the next events be read without their account: the next time more,
+// if those were not enough.
+func (f *feed) narrow() {
+	f.again = min(max(2, 2*f.again), 64)
+	f.bare = f.again
 }
 
 // Next gives the next events, or an empty batch where there were none for a
@@ -136,29 +149,34 @@ func (f *feed) Next(ctx context.Context) (store.Batch, error) {
 
 func (f *feed) next(ctx context.Context) (store.Batch, error) {
 	for {
+		bare := f.bare > 0
 		b, err := f.read(ctx)
-		if code(err) == codeTooLarge {
+		switch {
+		case err == nil:
+			f.resumed = false
+			return b, nil
+		case ctx.Err() != nil:
+			return store.Batch{}, ctx.Err()
+		case code(err) == codeTooLarge && !bare:
 			// The batch is lost with the event. Those before it come again, too.
-			f.again = min(max(2, 2*f.again), 64)
-			f.bare = f.again
-			f.stop()
-			if err := f.open(ctx); err != nil {
-				return store.Batch{}, err
-			}
-			continue
-		}
-		if err != nil {
-			if ctx.Err() != nil {
-				return store.Batch{}, ctx.Err()
-			}
+			f.narrow()
+		case code(err) == codeInvalidResumeToken && !f.resumed:
+			// The driver resumes by resumeAfter, which takes no invalidate's token.
+			f.resumed = true
+		default:
 			return store.Batch{}, lost(err)
 		}
-		return b, nil
+		f.stop()
 	}
 }
 
 // read reads one batch.
 func (f *feed) read(ctx context.Context) (store.Batch, error) {
+	if f.stream == nil {
+		if err := f.open(ctx); err != nil {
+			return store.Batch{}, err
+		}
+	}
 	before := f.session.OperationTime() // all up to here is in this batch, or came before
 	call, cancel := context.WithTimeout(mongo.NewSessionContext(ctx, f.session), nextTimeout)
 	defer cancel()
@@ -197,16 +215,18 @@ func (f *feed) read(ctx context.Context) (store.Batch, error) {
 	}
 	f.progress(&b, before)
 	if !bare {
+		if len(b.Changes) > 0 {
+			f.again = 0
+		}
 		return b, nil
 	}
 	if err := f.s.complete(ctx, &b); err != nil {
 		return b, err
 	}
-	if f.bare > 0 || f.err != nil {
-		return b, nil
+	if f.bare == 0 {
+		f.stop() // and go back to reading whole events
 	}
-	f.stop() // and go back to reading whole events
-	return b, f.open(ctx)
+	return b, nil
 }
 
 // progress sets a batch's position: behind its events, or, where there are none,
@@ -221,8 +241,6 @@ func (f *feed) progress(b *store.Batch, before *bson.Timestamp) {
 			f.at.Seq, f.at.At = *before, *before
 		}
 		b.At = f.s.opts.Now()
-	} else if f.bare == 0 {
-		f.again = 0
 	}
 	b.Seq = sequence(f.at.Seq)
 	b.After = f.at.encode()

@@ -122,6 +122,22 @@ func (s *Store) look(ctx context.Context, writes []store.Write, doubtful []int, 
 	return nil
 }
 
+// maxStatement is how large a statement of a bulk may be: as a document, beside
+// the operators of ours that are in it.
+const maxStatement = 16<<20 - 4<<10
+
+// fits says that a statement can be stored that has these values in it.
+func fits(values ...[]byte) error {
+	n := 0
+	for _, v := range values {
+		n += len(v)
+	}
+	if n > maxStatement {
+		return fmt.Errorf("it takes %d bytes; want at most %d", n, maxStatement)
+	}
+	return nil
+}
+
 // operation makes what a bulk does for a write. Documents are made in buf, and keep to it.
 func operation(w *store.Write, buf *[]byte) (mongo.WriteModel, error) {
 	id, err := keyed(w)
