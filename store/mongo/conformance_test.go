@@ -2,7 +2,6 @@ package mongo_test
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"botwatch/integration/mongoserver"
 	"botwatch/integration/mongotest"
 	"botwatch/store"
 	"botwatch/store/mongo"
@@ -20,7 +20,7 @@ import (
 
 // place is where a store's data are.
 type place struct {
-	server *mongotest.Server
+	server *mongotest.Server // nil for a real one
 	uri    string
 	client *driver.Client
 	db     string
@@ -29,34 +29,34 @@ type place struct {
 var places struct {
 	sync.Mutex
 	of map[store.Store]*place
-	n  int
 }
 
-// newPlace makes a database of its own on a server.
+// newPlace makes a mongotest server, and a database on it.
 func newPlace(t *testing.T, o mongotest.Options) *place {
 	t.Helper()
-	server := mongotest.Start(t, o)
-	places.Lock()
-	places.n++
-	db := "botwatch_" + strconv.Itoa(places.n)
-	places.Unlock()
-	// A client that ends waits for its monitors, who listen that long.
-	uri := server.URI() + "&heartbeatFrequencyMS=500"
-	client, err := driver.Connect(options.Client().ApplyURI(uri))
-	check(t, err)
-	t.Cleanup(func() { client.Disconnect(context.Background()) })
-	check(t, client.Database(db).CreateCollection(t.Context(), "accounts"))
-	return &place{server: server, uri: withDatabase(uri, db), client: client, db: db}
+	fake := mongotest.Start(t, o)
+	return newPlaceOn(t, mongoserver.Server{URI: fake.URI(), Fake: fake})
 }
 
-// withDatabase puts a database's name into a URI.
-func withDatabase(uri, db string) string {
-	for i := len("mongodb://"); i < len(uri); i++ {
-		if uri[i] == '/' {
-			return uri[:i+1] + db + uri[i+1:]
-		}
+// newPlaceOn makes a database of its own on a server.
+func newPlaceOn(t *testing.T, server mongoserver.Server) *place {
+	t.Helper()
+	db := "botwatch_" + bson.NewObjectID().Hex()
+	// A client that ends waits for its monitors, who listen that long.
+	uri := server.Database(db)
+	if strings.Contains(uri, "?") {
+		uri += "&heartbeatFrequencyMS=500"
 	}
-	return uri + "/" + db
+	client, err := driver.Connect(options.Client().ApplyURI(uri))
+	check(t, err)
+	t.Cleanup(func() {
+		if server.Fake == nil {
+			_ = client.Database(db).Drop(context.Background())
+		}
+		_ = client.Disconnect(context.Background())
+	})
+	check(t, client.Database(db).CreateCollection(t.Context(), "accounts"))
+	return &place{server: server.Fake, uri: uri, client: client, db: db}
 }
 
 func (p *place) open(t *testing.T) store.Store {
@@ -87,13 +87,16 @@ func check(t testing.TB, err error) {
 	}
 }
 
+// TestConformance runs on the server that mongoserver chooses. What only mongotest
+// can do is left out elsewhere.
 func TestConformance(t *testing.T) {
-	storetest.Run(t, storetest.Harness{
+	server := mongoserver.Start(t)
+	h := storetest.Harness{
 		Clock: time.Millisecond,
 		Holds: func(id store.ID) bool {
 			return !strings.Contains(id.String(), "$ref") || strings.Contains(id.String(), "$dbPointer")
 		},
-		Open:    func(t *testing.T) store.Store { return newPlace(t, mongotest.Options{}).open(t) },
+		Open:    func(t *testing.T) store.Store { return newPlaceOn(t, server).open(t) },
 		Connect: func(t *testing.T, s store.Store) store.Store { return placeOf(s).open(t) },
 		LoseHistory: func(t *testing.T, s store.Store) {
 			placeOf(s).server.ShortenOplog(1)
@@ -123,5 +126,11 @@ func TestConformance(t *testing.T) {
 			_, err := placeOf(s).coll("botwatch_state").UpdateOne(t.Context(), bson.M{"_id": "daemon"}, bson.M{"$set": bson.M{"expires": time.Unix(0, 0)}})
 			check(t, err)
 		},
-	})
+	}
+	if server.Fake == nil {
+		h.LoseHistory, h.Backup = nil, nil
+	} else { // one for each case, for its faults
+		h.Open = func(t *testing.T) store.Store { return newPlace(t, mongotest.Options{}).open(t) }
+	}
+	storetest.Run(t, h)
 }
