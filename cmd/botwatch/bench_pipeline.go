@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"botwatch/classifier"
 	"botwatch/simulate"
 	"botwatch/store"
 )
@@ -22,6 +23,7 @@ type benchPipeline struct {
 	tweets   int
 	rate     float64
 	steady   time.Duration
+	store    string // mongodb://…; "" for a temporary SQLite file
 
 	trial  *trial
 	meter  *meter
@@ -33,13 +35,23 @@ type benchPipeline struct {
 // cannot be known.
 type pipelineReport struct {
 	Machine      machine       `json:"machine"`
+	Store        string        `json:"store"` // its kind: "SQLite" or "MongoDB"
 	Accounts     int           `json:"accounts"`
 	Tweets       int           `json:"tweets"`        // of each account
 	AccountBytes int           `json:"account_bytes"` // the mean
 	Fill         bulkReport    `json:"fill"`          // the store, by the crawler's part
+	Predict      predictReport `json:"predict"`       // of what the store's scan gives
 	Backlog      bulkReport    `json:"backlog"`       // worked off: written and checkpointed
 	Steady       steadyReport  `json:"steady"`
 	Stalled      stalledReport `json:"stalled"`
+}
+
+// predictReport is of decoding and classifying accounts as a scan gives them, on
+// one core.
+type predictReport struct {
+	Accounts     int     `json:"accounts"`
+	Bytes        int     `json:"bytes"` // of each, the mean
+	Microseconds float64 `json:"microseconds"`
 }
 
 type bulkReport struct {
@@ -73,9 +85,11 @@ func (a *app) benchPipelineCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pipeline",
 		Short: "Measure the daemon on a store of invented accounts",
-		Long: `bench pipeline measures the daemon on a temporary SQLite store, in four phases:
+		Long: `bench pipeline measures the daemon on a temporary SQLite store, or on an empty
+MongoDB database (--store), in five phases:
 
   fill      invented accounts are put into the store, while no daemon runs
+  predict   some of them are read, decoded and classified on one core
   backlog   the daemon works them off: every prediction written, checkpoint saved
   steady    accounts change at a rate; each change is timed from the moment at
             which it was due to be written until its prediction is durable, so
@@ -85,14 +99,17 @@ func (a *app) benchPipelineCommand() *cobra.Command {
 
 The peak of resident memory is that of each phase: it must not depend on how long
 the backlog is. The crawler is part of the same process. The store takes about
-20 kB an account, and is removed in the end.`,
+20 kB an account, and is removed in the end: of a database, the collections that
+the daemon and the crawler made. One that is not empty is refused.`,
 		Example: `  botwatch bench pipeline
   botwatch bench pipeline --accounts 10000 --for 5s
+  botwatch bench pipeline --store mongodb://127.0.0.1:27017/botwatch_bench --rate 1000
   botwatch bench pipeline --format json > pipeline.json`,
 		Args: cobra.NoArgs,
 	}
 	form := formatFlag(cmd, formTable, formJSON)
 	f := cmd.Flags()
+	f.StringVar(&b.store, "store", "", "an empty MongoDB `database` (mongodb://HOST/DATABASE) to measure on")
 	f.IntVar(&b.accounts, "accounts", 100_000, "`number` of accounts in the backlog")
 	f.IntVar(&b.tweets, "tweets", 20, "`number` of tweets of each account")
 	f.Float64Var(&b.rate, "rate", 500, "`number` of changes a second in the steady phase")
@@ -126,11 +143,18 @@ the backlog is. The crawler is part of the same process. The store takes about
 func (b *benchPipeline) changes() int { return int(b.rate * b.steady.Seconds()) }
 
 func (b *benchPipeline) run(ctx context.Context) (err error) {
-	if b.trial, err = b.a.newTrial("bench"); err != nil {
+	kind := "SQLite"
+	if b.store == "" {
+		b.trial, err = b.a.newTrial("bench")
+	} else {
+		kind = "MongoDB"
+		b.trial, err = b.a.trialOn(ctx, b.store)
+	}
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.trial.remove()) }()
-	b.report = pipelineReport{Machine: thisMachine(), Accounts: b.accounts, Tweets: b.tweets}
+	b.report = pipelineReport{Machine: thisMachine(), Store: kind, Accounts: b.accounts, Tweets: b.tweets}
 	b.meter = newMeter(time.Now)
 	b.log = logrus.New()
 	b.log.SetOutput(b.a.stderr)
@@ -145,7 +169,51 @@ func (b *benchPipeline) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.Close()
+	if err := b.predict(ctx, s); err != nil {
+		return err
+	}
 	return b.lead(ctx, s)
+}
+
+// predict times the classification of the first accounts, each several times, on
+// this goroutine alone. The best round counts: others are the machine's noise.
+func (b *benchPipeline) predict(ctx context.Context, s store.Source) error {
+	feed, err := s.Scan(ctx, nil, store.ScanDocs)
+	if err != nil {
+		return fmt.Errorf("scan accounts: %w", err)
+	}
+	defer feed.Close()
+	batch, err := feed.Next(ctx)
+	if err != nil {
+		return fmt.Errorf("scan accounts: %w", err)
+	}
+	var builder classifier.Builder
+	var result classifier.Result
+	c := classifier.New(b.trial.model)
+	const rounds = 10
+	bytes, best := 0, time.Duration(math.MaxInt64)
+	for range rounds {
+		start := time.Now()
+		bytes = 0
+		for i := range batch.Changes {
+			bytes += len(batch.Changes[i].Doc)
+			err := s.Decode(batch.Changes[i].Doc, &builder)
+			var account *classifier.Account
+			if err == nil {
+				account, err = builder.Finish()
+			}
+			if err == nil {
+				err = c.Classify(account, &result)
+			}
+			if err != nil {
+				return fmt.Errorf("classify %s: %w", batch.Changes[i].ID, err)
+			}
+		}
+		best = min(best, time.Since(start))
+	}
+	n := len(batch.Changes)
+	b.report.Predict = predictReport{Accounts: n, Bytes: bytes / n, Microseconds: best.Seconds() * 1e6 / float64(n)}
+	return nil
 }
 
 // say tells what is being done, on standard error.
@@ -284,8 +352,8 @@ func (b *benchPipeline) stall(ctx context.Context, w *stalling) error {
 func (b *benchPipeline) write() error {
 	r, out := &b.report, b.a.stdout
 	s := b.a.screenOf(out)
-	_, err := fmt.Fprintf(out, "%s invented accounts of %d tweets, %s each, in a temporary SQLite store\n%s\n\n",
-		grouped(float64(r.Accounts)), r.Tweets, bytesText(float64(r.AccountBytes)), r.Machine)
+	_, err := fmt.Fprintf(out, "%s invented accounts of %d tweets, %s each as JSON, in %s\n%s\n\n",
+		grouped(float64(r.Accounts)), r.Tweets, bytesText(float64(r.AccountBytes)), r.Store, r.Machine)
 	if err != nil {
 		return err
 	}
@@ -305,70 +373,10 @@ func (b *benchPipeline) write() error {
 	}
 	seconds := func(s float64) string { return short(time.Duration(s * float64(time.Second))) }
 	_, err = fmt.Fprintf(out, `
+predict  %.1f µs an account on one core, of %s as the store gives it
 steady   %s changes, %s a second; write → prediction p50 %s, p99 %s, longest %s; peak memory %s
 stalled  the time is that of catching up, after writes had stalled for %.1f s
-`, grouped(float64(r.Steady.Changes)), grouped(r.Steady.Rate), seconds(r.Steady.P50), seconds(r.Steady.P99), seconds(r.Steady.Longest),
+`, r.Predict.Microseconds, bytesText(float64(r.Predict.Bytes)), grouped(float64(r.Steady.Changes)), grouped(r.Steady.Rate), seconds(r.Steady.P50), seconds(r.Steady.P99), seconds(r.Steady.Longest),
 		memoryText(r.Steady.PeakBytes), r.Stalled.StallSeconds)
 	return err
-}
-
-// stalling is a store that can be told to write no predictions for a while, and
-// tells when a daemon is through with it.
-type stalling struct {
-	store.Store
-	gate  atomic.Pointer[chan struct{}] // writes wait until it is closed; nil: they do not
-	last  atomic.Pointer[store.Checkpoint]
-	saved chan struct{} // takes a token with each checkpoint
-}
-
-func newStalling(s store.Store) *stalling {
-	return &stalling{Store: s, saved: make(chan struct{}, 1)}
-}
-
-// stall holds writes back until release is called.
-func (s *stalling) stall() (release func()) {
-	gate := make(chan struct{})
-	s.gate.Store(&gate)
-	return func() { close(gate) }
-}
-
-func (s *stalling) Write(ctx context.Context, writes []store.Write) ([]store.Outcome, error) {
-	if gate := s.gate.Load(); gate != nil {
-		select {
-		case <-*gate:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	return s.Store.Write(ctx, writes)
-}
-
-func (s *stalling) Save(ctx context.Context, epoch int64, c store.Checkpoint) error {
-	if err := s.Store.Save(ctx, epoch, c); err != nil {
-		return err
-	}
-	s.last.Store(&c)
-	select {
-	case s.saved <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-// drained waits until a checkpoint covers all that has changed by now.
-func (s *stalling) drained(ctx context.Context) error {
-	head, err := s.Head(ctx)
-	if err != nil {
-		return fmt.Errorf("read the head: %w", err)
-	}
-	for {
-		if c := s.last.Load(); c != nil && c.Owed == nil && c.Seq >= head.Seq {
-			return nil
-		}
-		select {
-		case <-s.saved:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

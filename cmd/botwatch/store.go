@@ -52,20 +52,29 @@ func mayWriteAccounts(c *config.Loaded) error {
 }
 
 func (a *app) openMongo(ctx context.Context, c *config.Loaded) (store.Store, error) {
-	uri, err := c.StoreURI()
+	o, err := a.mongoOptions(c)
 	if err != nil {
 		return nil, err
 	}
-	m := c.MongoDB
-	s, err := mongo.Open(ctx, mongo.Options{
-		URI: uri, PredictionsURI: m.PredictionsStore, ReadPreference: m.ReadPreference, Now: a.now,
-		Names:           mongo.Names{Accounts: m.Accounts, Predictions: m.Predictions, State: m.State, DeadLetters: m.DeadLetters},
-		ProtectAccounts: !c.AccountsWritable(),
-	})
+	s, err := mongo.Open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// mongoOptions turns the configuration into those of a store.
+func (a *app) mongoOptions(c *config.Loaded) (mongo.Options, error) {
+	uri, err := c.StoreURI()
+	if err != nil {
+		return mongo.Options{}, err
+	}
+	m := c.MongoDB
+	return mongo.Options{
+		URI: uri, PredictionsURI: m.PredictionsStore, ReadPreference: m.ReadPreference, Now: a.now,
+		Names:           mongo.Names{Accounts: m.Accounts, Predictions: m.Predictions, State: m.State, DeadLetters: m.DeadLetters},
+		ProtectAccounts: !c.AccountsWritable(),
+	}, nil
 }
 
 // loadModel reads a model file; the built-in model where path is empty.

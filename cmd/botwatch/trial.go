@@ -14,19 +14,20 @@ import (
 	"botwatch/config"
 	"botwatch/daemon"
 	"botwatch/store"
+	"botwatch/store/mongo"
 )
 
-// trial is a store in a temporary folder, with all defaults, and what a daemon
-// needs that works on it.
+// trial is a store for a while, with all defaults, and what a daemon needs that
+// works on it.
 type trial struct {
 	a      *app
-	folder string
-	file   string
+	file   string // of a temporary one
 	config *config.Loaded
 	model  *classifier.Model
+	remove func() error
 }
 
-// newTrial makes the folder, for the caller to remove.
+// newTrial makes a store in a temporary folder, for the caller to remove.
 func (a *app) newTrial(command string) (*trial, error) {
 	m, err := loadModel("")
 	if err != nil {
@@ -36,14 +37,42 @@ func (a *app) newTrial(command string) (*trial, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a temporary store: %w", err)
 	}
-	t := &trial{a: a, folder: folder, file: filepath.Join(folder, command+".db"), model: m}
+	t := &trial{a: a, file: filepath.Join(folder, command+".db"), model: m, remove: func() error { return os.RemoveAll(folder) }}
 	if t.config, err = config.Load(config.Sources{Flags: map[string]string{setStore: "sqlite:" + t.file}}); err != nil {
 		return nil, errors.Join(err, t.remove())
 	}
 	return t, nil
 }
 
-func (t *trial) remove() error { return os.RemoveAll(t.folder) }
+// trialOn takes a MongoDB database that is empty, for the caller to remove what
+// the trial makes of it. Passwords may come from the environment.
+func (a *app) trialOn(ctx context.Context, uri string) (*trial, error) {
+	m, err := loadModel("")
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.Load(config.Sources{Flags: map[string]string{
+		setStore: uri, "accounts.writable": "true",
+		"store_password": a.getenv("BOTWATCH_STORE_PASSWORD"), "store_password_file": a.getenv("BOTWATCH_STORE_PASSWORD_FILE"),
+	}})
+	if err != nil {
+		return nil, err
+	}
+	if c.StoreKind() != config.MongoDB {
+		return nil, usagef("--store: is %q; want mongodb://HOST/DATABASE, or none for a temporary SQLite file", config.RedactStore(uri))
+	}
+	o, err := a.mongoOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	scratch, err := mongo.Claim(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	// An interrupt ends the measurement, and not what tidies up.
+	remove := func() error { return scratch.Drop(context.WithoutCancel(ctx)) }
+	return &trial{a: a, config: c, model: m, remove: remove}, nil
+}
 
 func (t *trial) open(ctx context.Context) (store.Store, error) {
 	return t.a.openStore(ctx, t.config, openMade)
