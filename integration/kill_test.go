@@ -4,7 +4,6 @@ package integration_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,7 +13,6 @@ import (
 
 	"botwatch/simulate"
 	"botwatch/store"
-	"botwatch/store/sqlite"
 )
 
 // A way to die. With a point, the daemon kills itself at a pass of it; else it
@@ -40,25 +38,36 @@ var (
 	}
 )
 
+// round is some lives of daemons, the crawler beside them, and one that drains.
+type round struct {
+	name   string
+	deaths []death
+	loss   bool // history is lost before the last daemon, which drains
+}
+
+var rounds = []round{
+	{"a stream from a checkpoint", followers, false},
+	{"lost history", recoverers, false},
+	{"a stream from a checkpoint, then a loss", followers, true},
+	{"lost history, then a loss", recoverers, true},
+	{"both", slices.Concat(recoverers, followers), false},
+}
+
 // TestKill: whatever the moment of a kill -9, the next daemon is not refused,
 // and in the end every prediction is true to its account.
 func TestKill(t *testing.T) {
-	rounds := []struct {
-		name   string
-		deaths []death
-		loss   bool // history is lost before the last daemon, which drains
-	}{
-		{"a stream from a checkpoint", followers, false},
-		{"lost history", recoverers, false},
-		{"a stream from a checkpoint, then a loss", followers, true},
-		{"lost history, then a loss", recoverers, true},
-		{"both", slices.Concat(recoverers, followers), false},
-	}
+	file := database(t)
+	k := newKiller(t, &mortalFile{file: file, db: connect(t, file)}, open(t, file, false), open(t, file, true))
+	k.rounds(t, rounds)
+}
+
+// rounds kills daemons, and lets them work off everything after each round.
+func (k *killer) rounds(t *testing.T, rounds []round) {
+	t.Helper()
 	if testing.Short() {
 		rounds = rounds[1:3]
 		rounds[0].deaths, rounds[1].deaths = recoverers[3:8], followers[:5]
 	}
-	k := newKiller(t)
 	for i, r := range rounds {
 		ok := t.Run(r.name, func(t *testing.T) {
 			crawled := k.crawl(t, uint64(i+1))
@@ -67,7 +76,7 @@ func TestKill(t *testing.T) {
 			}
 			crawled()
 			if r.loss {
-				k.lose(t)
+				k.lose(t, k.looker)
 			}
 			k.settle(t, r.loss)
 		})
@@ -80,10 +89,9 @@ func TestKill(t *testing.T) {
 
 // killer kills daemons on one store and keeps the books about it.
 type killer struct {
-	file    string
-	db      *sql.DB
-	crawler *sqlite.Store // the crawler's handle
-	looker  *sqlite.Store
+	mortal
+	crawler store.Store // the crawler's handle
+	looker  store.Store
 	rnd     *rand.Rand
 
 	kills     int
@@ -98,10 +106,8 @@ type killer struct {
 // finds what happened to them while history was lost.
 const settledAccounts = 1200
 
-func newKiller(t *testing.T) *killer {
-	file := database(t)
-	k := &killer{file: file, crawler: open(t, file, false), looker: open(t, file, true), rnd: rand.New(rand.NewPCG(1, 2))}
-	k.db = connect(t, file)
+func newKiller(t *testing.T, m mortal, crawler, looker store.Store) *killer {
+	k := &killer{mortal: m, crawler: crawler, looker: looker, rnd: rand.New(rand.NewPCG(1, 2))}
 	g := simulate.Generator{Lean: true, Tweets: 20, Epoch: time.Now()}
 	var accounts []store.Account
 	for i := range settledAccounts {
@@ -115,7 +121,7 @@ func newKiller(t *testing.T) *killer {
 // crawl lets a crawler work until the function it gives is called.
 func (k *killer) crawl(t *testing.T, seed uint64) (end func()) {
 	c, err := simulate.NewCrawler(simulate.Options{
-		Generator: simulate.Generator{Seed: 7, Lean: true, Tweets: 20},
+		Generator: simulate.Generator{Seed: 7, Lean: true, Tweets: 20, Strict: true},
 		Rate:      800, Accounts: 1500, Updates: 0.5, Deletes: 0.1, Reinserts: 0.08, Poison: 0.03,
 		Now: shifted(seed),
 	})
@@ -156,36 +162,29 @@ func environment(how death, pass int) []string {
 
 // moment is what the store says while a daemon lives, or once it is dead.
 type moment struct {
-	head store.Head
+	head uint64 // the number of the last change of an account
 	c    store.Checkpoint
 }
 
 func (k *killer) look(t *testing.T) (m moment) {
 	t.Helper()
 	var err error
-	m.head, err = k.looker.Head(t.Context())
-	check(t, err)
+	m.head = k.head(t)
 	m.c, err = k.looker.Load(t.Context())
 	check(t, err)
 	return m
 }
 
-// lose forgets all changes so far, the unread ones too, as if the daemon had been
-// away for so long that they were trimmed. It waits until there are some, and
-// until the daemon is trusted to lose some more without a breaker.
-func (k *killer) lose(t *testing.T) {
+// recover lets a daemon come to the end of what it owes, the crawler beside it.
+func (k *killer) recover(t *testing.T) {
 	t.Helper()
-	await(t, "changes to lose", patience, func() (bool, string) {
-		m := k.look(t)
-		return m.head.Seq > m.c.Seq, fmt.Sprintf("head %d, checkpoint %d", m.head.Seq, m.c.Seq)
+	k.free(t)
+	d := startOn(t, k.address(), environment(death{}, 0))
+	await(t, "recover", patience, func() (bool, string) {
+		c := k.look(t).c
+		return c.Recoveries == 0 && c.Owed == nil, fmt.Sprintf("owed %v, %d recoveries", c.Owed, c.Recoveries)
 	})
-	execute(t, k.db, `INSERT INTO state VALUES ('trimmed_through', (SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = 'changes'))
-		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, "DELETE FROM changes",
-		// Unseen by the stream, and nobody touches these again.
-		`UPDATE accounts SET doc = json_set(doc, '$.user_data.followers_count', json_extract(doc, '$.user_data.followers_count') + 1)
-			WHERE id IN (SELECT id FROM accounts WHERE CAST(id AS INTEGER) >= 9000001000000 ORDER BY random() LIMIT 20)`,
-		`DELETE FROM accounts WHERE id IN (SELECT id FROM accounts WHERE CAST(id AS INTEGER) >= 9000001000000 ORDER BY random() LIMIT 2)`,
-		`UPDATE state SET value = (SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = 'changes') WHERE key = 'trimmed_through'`, "DELETE FROM changes")
+	d.stop(t, syscall.SIGTERM)
 }
 
 // kill starts a daemon, lets it die, and notes what it was at.
@@ -193,15 +192,16 @@ func (k *killer) kill(t *testing.T, how death) {
 	t.Helper()
 	if how.loss {
 		if n := k.look(t).c.Recoveries; n > 1 { // one more may open the breaker, by design
-			k.settle(t, false)
+			k.recover(t)
 		}
-		k.lose(t)
+		k.lose(t, k.looker)
 	}
 	pass := 1
 	if how.passes > 1 {
 		pass += k.rnd.IntN(how.passes)
 	}
-	d := start(t, k.file, environment(how, pass))
+	k.free(t)
+	d := startOn(t, k.address(), environment(how, pass))
 	d.awaitLead(t)
 	k.restart = max(k.restart, d.lead.Sub(d.begun))
 
@@ -249,11 +249,9 @@ func (k *killer) note(t *testing.T, how death, pass int, alive moment) {
 	t.Helper()
 	dead := k.look(t)
 	k.kills++
-	unsaved := alive.head.Seq > dead.c.Seq
-	unwritten := integer(t, k.db, `SELECT count(*) FROM changes c LEFT JOIN predictions p ON p.id = c.id
-		WHERE c.seq > ? AND c.seq <= ? AND (p.id IS NULL OR p.seq < c.seq)`, dead.c.Seq, alive.head.Seq)
-	trimmed := uint64(integer(t, k.db, "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM state WHERE key = 'trimmed_through'"))
-	owed := dead.c.Owed != nil || dead.c.Seq < trimmed
+	unsaved := alive.head > dead.c.Seq
+	unwritten := k.unwrittenBetween(t, dead.c.Seq, alive.head)
+	owed := dead.c.Owed != nil || dead.c.Seq < k.lostThrough(t)
 	if unsaved {
 		k.unsaved++
 	}
@@ -270,7 +268,7 @@ func (k *killer) note(t *testing.T, how death, pass int, alive moment) {
 	if point == "" {
 		point = "a random moment"
 	}
-	t.Logf("killed at %s (pass %d): checkpoint %d, head %d, %d changes unwritten, owed %v", point, pass, dead.c.Seq, alive.head.Seq, unwritten, owed)
+	t.Logf("killed at %s (pass %d): checkpoint %d, head %d, %d changes unwritten, owed %v", point, pass, dead.c.Seq, alive.head, unwritten, owed)
 }
 
 // settle lets a daemon work off everything, ends it in order, and checks what is
@@ -278,10 +276,11 @@ func (k *killer) note(t *testing.T, how death, pass int, alive moment) {
 func (k *killer) settle(t *testing.T, lost bool) {
 	t.Helper()
 	before := k.look(t).c
-	d := start(t, k.file, environment(death{}, 0))
+	k.free(t)
+	d := startOn(t, k.address(), environment(death{}, 0))
 	d.awaitLead(t)
 	begun := time.Now()
-	drained(t, k.looker)
+	k.drained(t, k.looker)
 	took := time.Since(begun).Round(time.Millisecond)
 	d.stop(t, syscall.SIGTERM)
 	after := k.look(t).c
@@ -291,7 +290,7 @@ func (k *killer) settle(t *testing.T, lost bool) {
 	if len(after.Breakers) > 0 {
 		t.Errorf("breakers are open: %v", after.Breakers)
 	}
-	n := verify(t, k.file)
+	n := k.verify(t)
 	t.Logf("worked off in %v: %d accounts predicted, %d with a letter, %d tombstones; history lost %d times", took, n.good, n.poison, n.tombstones, after.HistoryLost)
 	if n.good < settledAccounts/2 || n.poison == 0 || n.tombstones == 0 {
 		t.Errorf("too little happened for this to show anything: %+v", n)

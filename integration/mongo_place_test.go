@@ -32,7 +32,8 @@ type mongoPlace struct {
 	fake *mongotest.Server // nil: a real server
 	db   *driver.Database
 
-	lostUpTo uint64 // the head when history was lost
+	look     store.Store // to look around by
+	lostUpTo uint64      // the last change that was lost
 }
 
 var mongoPlaces atomic.Int64
@@ -88,6 +89,9 @@ func (p *mongoPlace) open(t testing.TB) *mongo.Store {
 	return s
 }
 
+func (p *mongoPlace) oplog() *driver.Collection {
+	return p.db.Client().Database("local").Collection("oplog.rs")
+}
 func (p *mongoPlace) accounts() *driver.Collection    { return p.db.Collection("accounts") }
 func (p *mongoPlace) predictions() *driver.Collection { return p.db.Collection("predictions") }
 
