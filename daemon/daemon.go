@@ -67,9 +67,10 @@ func (o *Options) defaults() {
 
 // The keys of log fields.
 const (
-	fieldEpoch  = "epoch"
-	fieldReason = "reason"
-	fieldJob    = "job"
+	fieldEpoch   = "epoch"
+	fieldReason  = "reason"
+	fieldAttempt = "attempt"
+	fieldJob     = "job"
 )
 
 // Limits and intervals of the daemon's own work.
@@ -80,6 +81,8 @@ const (
 	deskEvery     = time.Second      // how often requests are looked for
 	publishEvery  = 2 * time.Second  // how often the status is published
 	callTimeout   = 10 * time.Second // of one call for state
+	askTimeout    = 2 * time.Second  // of asking whether the lease is still ours
+	stallAfter    = 5 * time.Second  // a write that takes longer is shown as stalled
 	maxRecoveries = 3                // of lost history without progress, before the breaker
 )
 
@@ -92,42 +95,56 @@ const (
 
 // Daemon runs a pipeline for as long as it holds the lease.
 type Daemon struct {
-	o Options
+	o       Options
+	watched store.Store // the store itself, where o.Store is another's cover
+	reached bool        // the store has answered once: what fails from now on may pass
 }
 
 // New makes a Daemon.
 func New(o Options) *Daemon {
 	o.defaults()
+	d := &Daemon{o: o, watched: o.Store}
 	if o.DryRun {
-		o.Store = &dryStore{Store: o.Store}
+		d.o.Store = &dryStore{Store: o.Store}
 	}
-	return &Daemon{o: o}
+	return d
 }
 
 // Run leads until ctx ends, and then returns nil once everything that was read
 // is written, or the shutdown time-out passed. Where the source was replaced,
 // or the lease was lost, it starts over with a new epoch.
+//
+// The first call of all must succeed, since a mistake in a name is likelier than
+// an outage then. From there on it ends only on what cannot pass, and tries
+// anything else again, whatever the moment; with Once it never does.
 func (d *Daemon) Run(ctx context.Context) error {
 	var lost error // why the stream could not go on, whatever the source's head says now
+	t := newTrouble(&d.o, "lead")
 	for {
 		epoch, err := d.acquire(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		l, err := d.lead(ctx, epoch, lost)
+		var l *leader
 		if err == nil {
+			l, err = d.lead(ctx, epoch, lost)
+		}
+		if err == nil {
+			t.over()
 			lost = nil
 			err = l.run(ctx)
 		}
-		d.release(ctx, epoch)
+		again := err != nil && ctx.Err() == nil && !d.o.Once && !ends(err) && !isLost(err)
+		if epoch > 0 && !again { // else it is taken again
+			d.release(ctx, epoch)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
 			return nil // Once, and done
+		case again && d.reached:
+			t.failed(err)
+			if t.wait(ctx) != nil {
+				return nil
+			}
 		case isLost(err):
 			d.o.Log.WithError(err).Warn("the stream cannot go on; starting over under a new epoch")
 			lost = err
@@ -152,25 +169,36 @@ func isLost(err error) bool {
 // acquire takes the lease, waiting for it on standby.
 func (d *Daemon) acquire(ctx context.Context) (int64, error) {
 	told := ""
+	t := newTrouble(&d.o, "take the lease")
 	for {
 		call, cancel := context.WithTimeout(ctx, callTimeout)
 		epoch, err := d.o.Store.Acquire(call, d.o.Holder)
 		cancel()
-		if err == nil {
+		var held *store.HeldError
+		standby := d.o.Standby && errors.As(err, &held)
+		if err == nil || standby {
+			d.reached = true
+			t.over()
+		}
+		switch {
+		case err == nil:
 			if !d.o.DryRun {
 				d.o.Log.WithField(fieldEpoch, epoch).Info("took the lease")
 			}
 			return epoch, nil
-		}
-		var held *store.HeldError
-		if !errors.As(err, &held) || !d.o.Standby {
+		case standby:
+			if told != held.Holder {
+				d.o.Log.WithField("holder", held.Holder).WithField("since", held.Since).Info("standing by for the daemon that holds the lease")
+				told = held.Holder
+			}
+			err = sleep(ctx, standbyEvery)
+		case ctx.Err() != nil || !d.reached || d.o.Once || ends(err):
 			return 0, fmt.Errorf("take the lease: %w", err)
+		default:
+			t.failed(err)
+			err = t.wait(ctx)
 		}
-		if told != held.Holder {
-			d.o.Log.WithField("holder", held.Holder).Info("standing by for the daemon that holds the lease")
-			told = held.Holder
-		}
-		if err := sleep(ctx, standbyEvery); err != nil {
+		if err != nil {
 			return 0, err
 		}
 	}

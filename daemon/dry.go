@@ -42,4 +42,4 @@ func (d *dryStore) Write(_ context.Context, writes []store.Write) ([]store.Outco
 
 func (d *dryStore) Requests(context.Context, bool) ([]store.Request, error) { return nil, nil }
 func (d *dryStore) Update(context.Context, store.Request) error             { return nil }
-func (d *dryStore) Publish(context.Context, []byte) error                   { return nil }
+func (d *dryStore) Publish(context.Context, int64, []byte) error            { return nil }

@@ -42,6 +42,8 @@ type jobs struct {
 	mu    sync.Mutex
 	queue []*job
 	wake  chan struct{}
+
+	owed *trouble // of the reconcile
 }
 
 // job is one run of a scan that waits or runs.
@@ -56,7 +58,9 @@ type scanState struct {
 	cursor store.Cursor
 }
 
-func newJobs(l *leader) *jobs { return &jobs{l: l, wake: make(chan struct{}, 1)} }
+func newJobs(l *leader) *jobs {
+	return &jobs{l: l, wake: make(chan struct{}, 1), owed: newTrouble(l.o, "reconcile")}
+}
 
 // add queues a job, unless the scheduler asks for one that waits already.
 func (j *jobs) add(n *job) {
@@ -134,8 +138,9 @@ func (j *jobs) reconcile(ctx context.Context) error {
 	start := j.l.o.Now()
 	cursor, err := j.scan(ctx, jobReconcile, pipeline.Scan{}, nil)
 	if err != nil {
-		return j.passing(ctx, jobReconcile, err)
+		return j.passing(ctx, err)
 	}
+	j.owed.over()
 	now := j.l.o.Now()
 	j.l.ledger.update(func(c *store.Checkpoint) {
 		c.Owed, c.Recoveries = nil, 0
@@ -147,13 +152,13 @@ func (j *jobs) reconcile(ctx context.Context) error {
 	return nil
 }
 
-// passing lets the jobs go on after a scan's error, unless it ends the lease.
-func (j *jobs) passing(ctx context.Context, name string, err error) error {
-	if ctx.Err() != nil || errors.Is(err, store.ErrSourceReplaced) {
+// passing lets the reconcile go on after an error, unless that ends the lease.
+func (j *jobs) passing(ctx context.Context, err error) error {
+	if ctx.Err() != nil || isLost(err) {
 		return err
 	}
-	j.l.o.Log.WithError(err).WithField(fieldJob, name).Warn("scan; will try again")
-	return sleep(ctx, time.Second)
+	j.owed.failed(err)
+	return j.owed.wait(ctx)
 }
 
 // do runs one job and records how it ended.
@@ -306,6 +311,9 @@ func (j *jobs) report(ctx context.Context, n *job, state store.RequestState, pro
 	if n.request.Finished() {
 		n.request.Ended = j.l.o.Now()
 	}
+	if j.l.stillOurs(ctx) != nil {
+		return // its new daemon reports
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := j.l.o.Store.Update(ctx, *n.request); err != nil && ctx.Err() == nil {
@@ -315,9 +323,15 @@ func (j *jobs) report(ctx context.Context, n *job, state store.RequestState, pro
 
 // attend looks for requests until ctx ends.
 func (j *jobs) attend(ctx context.Context) error {
+	t := newTrouble(j.l.o, "look for requests")
 	for {
-		if err := j.collect(ctx); err != nil && ctx.Err() == nil {
-			j.l.o.Log.WithError(err).Warn("look for requests; will try again")
+		switch err := j.collect(ctx); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			t.failed(err)
+		default:
+			t.over()
 		}
 		if err := sleep(ctx, deskEvery); err != nil {
 			return err

@@ -26,18 +26,26 @@ type leader struct {
 	jobs    *jobs
 	resumed chan struct{} // takes a token when the breakers were closed
 
-	stream atomic.Pointer[pipeline.Stream]
-	lostAt uint64 // seq of the head from which the stream went on after a loss
+	stream  atomic.Pointer[pipeline.Stream]
+	polling atomic.Bool // there is no stream
+	stalls  stalls
+	lostAt  uint64 // seq of the head from which the stream went on after a loss
 
 	mu        sync.Mutex
 	scanState scanState
-	halt      context.CancelCauseFunc // ends the job under way at a breaker; nil: it waits
+	headroom  *store.Headroom // nil: not known
+	stallTold bool
+
+	headroomTold   bool                    // that it is not known
+	headroomWarned time.Time               // that it is low
+	renewed        time.Time               // when the lease was last known to be ours
+	halt           context.CancelCauseFunc // ends the job under way at a breaker; nil: it waits
 }
 
 func newLeader(d *Daemon, epoch int64, c store.Checkpoint) *leader {
 	c.Schema = store.Schema
 	l := &leader{
-		d: d, o: &d.o, started: d.o.Now(),
+		d: d, o: &d.o, started: d.o.Now(), renewed: d.o.Now(),
 		ledger:  newLedger(d.o.Store, epoch, c),
 		resumed: make(chan struct{}, 1),
 	}
@@ -144,10 +152,16 @@ func (l *leader) run(ctx context.Context) error {
 func (l *leader) last(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
-	if err := l.checkpoint(ctx); err != nil {
+	err := l.checkpoint(ctx)
+	if err != nil {
 		l.o.Log.WithError(err).Warn("save the last checkpoint")
 	}
-	l.publish(ctx, roleStopped)
+	if errors.Is(err, store.ErrFenced) {
+		return
+	}
+	if err := l.publish(ctx, roleStopped); err != nil {
+		l.o.Log.WithError(err).Warn("publish the status")
+	}
 }
 
 // read runs everything that brings in accounts.
@@ -175,7 +189,11 @@ func (l *leader) follow(ctx context.Context) error {
 		if _, open := c.Breakers[breakerHistory]; !open {
 			s := l.pipeline.NewStream(pipeline.Mark{Position: c.Position, Seq: c.Seq, At: c.At})
 			l.stream.Store(s)
-			return s.Run(ctx)
+			err := s.Run(ctx)
+			if errors.Is(err, store.ErrNoStream) {
+				return l.poll(ctx)
+			}
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -185,46 +203,110 @@ func (l *leader) follow(ctx context.Context) error {
 	}
 }
 
+// poll stands in for the stream where there is none (rule 11): the scans that are
+// owed and scheduled do its work.
+func (l *leader) poll(ctx context.Context) error {
+	l.polling.Store(true)
+	log := l.o.Log.WithError(store.ErrNoStream)
+	if l.o.Backfill.Cron == nil {
+		log.Warn("polling: there is no backfill in the schedule, so that nothing is noticed but by `botwatch backfill`")
+	} else {
+		log.WithField("next", l.o.Backfill.Cron.Next(l.o.Now().In(l.o.Zone))).Warn("polling: changes are noticed by the scheduled backfill alone; on a replica set they would be at once")
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // keep renews the lease, saves checkpoints, publishes the status and logs
-// progress. It fails only when the lease is lost.
+// progress, each at its own pace: where a majority is missing, a call takes its
+// whole time limit. It fails only when the lease is lost.
 func (l *leader) keep(ctx context.Context) error {
-	save := time.NewTicker(l.o.CheckpointEvery)
-	defer save.Stop()
-	renew := time.NewTicker(renewEvery)
-	defer renew.Stop()
-	publish := time.NewTicker(publishEvery)
-	defer publish.Stop()
-	progress := time.NewTicker(l.o.ProgressEvery)
-	defer progress.Stop()
-	var log progressLog
-	l.publish(ctx, roleLeader)
-	for {
-		var err error
-		what := "save the checkpoint"
-		select {
-		case <-ctx.Done():
-			log.line(l) // what is done since the last one
-			return nil
-		case <-save.C:
-			err = l.checkpoint(ctx)
-		case <-renew.C:
-			what = "renew the lease"
-			call, cancel := context.WithTimeout(ctx, callTimeout)
-			err = l.o.Store.Renew(call, l.ledger.epoch)
-			cancel()
-		case <-publish.C:
-			l.publish(ctx, roleLeader)
-		case <-progress.C:
-			log.line(l)
+	g, ctx := errgroup.WithContext(ctx)
+	for _, k := range []struct {
+		what  string
+		every time.Duration
+		do    func(context.Context) error
+	}{
+		{"save the checkpoint", l.o.CheckpointEvery, l.checkpoint},
+		{"renew the lease", renewEvery, l.renew},
+		{"publish the status", publishEvery, func(ctx context.Context) error { return l.publish(ctx, roleLeader) }},
+		{"watch the source's history", headroomEvery, l.watchHeadroom},
+	} {
+		g.Go(func() error { return l.every(ctx, k.every, k.what, k.do) })
+	}
+	g.Go(func() error {
+		progress := time.NewTicker(l.o.ProgressEvery)
+		defer progress.Stop()
+		var log progressLog
+		for {
+			select {
+			case <-ctx.Done():
+				log.line(l) // what is done since the last one
+				return nil
+			case <-progress.C:
+				log.line(l)
+			}
 		}
+	})
+	return g.Wait()
+}
+
+// every does something now, and again and again, until ctx ends or the lease is lost.
+func (l *leader) every(ctx context.Context, every time.Duration, what string, do func(context.Context) error) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	t := newTrouble(l.o, what)
+	for {
+		began := l.o.Now()
+		err := do(ctx)
 		switch {
-		case err == nil || ctx.Err() != nil:
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			t.over()
+			l.stalls.end(what)
 		case errors.Is(err, store.ErrFenced):
 			return fmt.Errorf("%s: %w", what, err)
 		default:
-			l.o.Log.WithError(err).Warn(what + "; will try again")
+			t.failed(err)
+			l.stalls.begin(what, err, began)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
 		}
 	}
+}
+
+// renew keeps the lease.
+func (l *leader) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := l.o.Store.Renew(ctx, l.ledger.epoch)
+	if err == nil {
+		l.mu.Lock()
+		l.renewed = l.o.Now()
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// stillOurs answers store.ErrFenced where the lease is known to be another's: one
+// who was paused asks before he says anything. Where nobody can tell, it is ours.
+func (l *leader) stillOurs(ctx context.Context) error {
+	l.mu.Lock()
+	fresh := l.o.Now().Sub(l.renewed) < renewEvery+publishEvery
+	l.mu.Unlock()
+	if fresh {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	if err := l.renew(ctx); errors.Is(err, store.ErrFenced) {
+		return err
+	}
+	return nil
 }
 
 // checkpoint saves the stream's low-watermark, if it moved.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,6 +32,10 @@ type Status struct {
 	LagKnown   bool    `json:"lag_known"`
 	QueueItems int     `json:"queue_items"`
 	QueueBytes int64   `json:"queue_bytes"`
+	Polling    bool    `json:"polling,omitempty"` // the source has no stream: scheduled scans do the work
+	Stalled    *Stall  `json:"stalled,omitempty"` // nothing becomes durable
+
+	History *store.Headroom `json:"history,omitempty"` // the source's, behind the checkpoint; where it is known
 
 	Upserts   int64 `json:"upserts"` // events read since Started
 	Deletes   int64 `json:"deletes"`
@@ -59,6 +64,7 @@ func (l *leader) status(role string) Status {
 		Next: make(map[string]time.Time),
 	}
 	s.QueueItems, s.QueueBytes, _ = l.pipeline.Load()
+	s.Polling, s.Stalled = l.polling.Load(), l.stalled(now)
 	lag, known := st.Lag(now)
 	s.LagSeconds, s.LagKnown = lag.Seconds(), known
 	for name, j := range map[string]Schedule{JobBackfill: l.o.Backfill, JobRescore: l.o.Rescore} {
@@ -67,6 +73,7 @@ func (l *leader) status(role string) Status {
 		}
 	}
 	l.mu.Lock()
+	s.History = l.headroom
 	if l.scanState.name != "" {
 		s.Scan, s.ScanProgress = l.scanState.name, describe(l.scanState.cursor)
 	}
@@ -77,18 +84,25 @@ func (l *leader) status(role string) Status {
 	return s
 }
 
-// publish puts the status where `botwatch status` finds it.
-func (l *leader) publish(ctx context.Context, role string) {
-	text, err := json.Marshal(l.status(role))
-	if err == nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		err = l.o.Store.Publish(ctx, text)
+// publish puts the status where `botwatch status` finds it, unless the lease is
+// another's by now, whose status is there.
+func (l *leader) publish(ctx context.Context, role string) error {
+	if err := l.stillOurs(ctx); err != nil {
+		return err
 	}
-	if err != nil && ctx.Err() == nil {
-		l.o.Log.WithError(err).Warn("publish the status")
+	st := l.status(role)
+	l.tellStall(st.Stalled)
+	text, err := json.Marshal(st)
+	if err != nil {
+		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err = l.o.Store.Publish(ctx, l.ledger.epoch, text)
+	if errors.Is(err, store.ErrFenced) { // renewing the lease tells whether it is lost
+		return fmt.Errorf("another has published since (%v)", err)
+	}
+	return err
 }
 
 // progressLog writes a line when something happened since the last one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"botwatch/classifier"
@@ -23,10 +24,11 @@ type lane struct {
 	classifier *classifier.Classifier
 	result     classifier.Result
 	buf        []byte
+	trying     *atomic.Pointer[try]
 }
 
-func newLane(p *Pipeline) *lane {
-	return &lane{p: p, classifier: classifier.New(p.o.Model)}
+func newLane(p *Pipeline, trying *atomic.Pointer[try]) *lane {
+	return &lane{p: p, classifier: classifier.New(p.o.Model), trying: trying}
 }
 
 // work is an item with what is to be stored for it.
@@ -150,9 +152,15 @@ func (l *lane) classify(c *store.Change) (p *store.Prediction, fault *classifier
 func (l *lane) write(ctx context.Context, works []work) error {
 	log := l.p.o.Log
 	var b backoff
+	var since time.Time
+	defer l.trying.Store(nil)
 	for len(works) > 0 {
 		if open, err := l.p.queue.waitOpen(ctx); err != nil || !open {
 			return err
+		}
+		if since.IsZero() {
+			since = l.p.o.Now()
+			l.trying.Store(&try{since: since})
 		}
 		left, err := l.attempt(ctx, works)
 		if err == nil && len(left) == 0 {
@@ -168,6 +176,7 @@ func (l *lane) write(ctx context.Context, works []work) error {
 			err = fmt.Errorf("%d of %d are not written yet", len(left), len(works))
 		}
 		b.report(log, "write predictions", err)
+		l.trying.Store(&try{since: since, err: err})
 		works = left
 		if err := b.wait(ctx); err != nil {
 			return err

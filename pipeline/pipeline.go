@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -86,6 +87,13 @@ type Pipeline struct {
 	queue *queue
 	fault faultShare
 	stats Stats
+	tries []atomic.Pointer[try] // what each lane writes at present
+}
+
+// try is a batch that is being written, or tried again.
+type try struct {
+	since time.Time
+	err   error // of the last attempt; nil during the first
 }
 
 // New makes a Pipeline.
@@ -97,15 +105,31 @@ func New(o Options) *Pipeline {
 		slugs: o.Model.Slugs(),
 		queue: newQueue(o.QueueItems, o.QueueBytes),
 		stats: newStats(),
+		tries: make([]atomic.Pointer[try], o.Lanes),
 	}
+}
+
+// Stalled says for how long the oldest batch at present has been being written,
+// and what the last attempt's error was, "" where the first is still under way;
+// and whether anything is being written. Short ones are the normal course.
+func (p *Pipeline) Stalled() (reason string, since time.Time, yes bool) {
+	for i := range p.tries {
+		if t := p.tries[i].Load(); t != nil && (!yes || t.since.Before(since)) {
+			reason, since, yes = "", t.since, true
+			if t.err != nil {
+				reason = t.err.Error()
+			}
+		}
+	}
+	return reason, since, yes
 }
 
 // Run classifies and writes until Drain is called and everything is written,
 // or ctx ends.
 func (p *Pipeline) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for range p.o.Lanes {
-		l := newLane(p)
+	for i := range p.o.Lanes {
+		l := newLane(p, &p.tries[i])
 		g.Go(func() error { return l.run(ctx) })
 	}
 	return g.Wait()
@@ -188,7 +212,7 @@ func (p *Pipeline) NewStream(from Mark) *Stream {
 func (s *Stream) Low() (Mark, bool) { return s.tracker.low() }
 
 // Run follows the source until ctx ends, or it cannot go on: ErrHistoryLost,
-// ErrSourceReplaced. Faults that may pass are waited out.
+// ErrSourceReplaced, ErrNoStream. Faults that may pass are waited out.
 func (s *Stream) Run(ctx context.Context) error {
 	log := s.p.o.Log
 	var b backoff

@@ -53,7 +53,7 @@ const scanShare = 0.5
 const walkSize = 500
 
 func isFinal(err error) bool {
-	return errors.Is(err, store.ErrHistoryLost) || errors.Is(err, store.ErrSourceReplaced)
+	return errors.Is(err, store.ErrHistoryLost) || errors.Is(err, store.ErrSourceReplaced) || errors.Is(err, store.ErrNoStream)
 }
 
 // Scan walks the accounts and then the predictions, for orphans, and returns

@@ -100,3 +100,17 @@ type Counts struct {
 	Stale   int                       `json:"stale"`
 	Errors  int                       `json:"errors"` // those that carry an error
 }
+
+// Headroom is how much of a source's history is left behind a position.
+type Headroom struct {
+	Window time.Duration `json:"window"` // from the oldest of the history to its newest; in JSON nanoseconds
+	Left   time.Duration `json:"left"`   // from the oldest to the position; below 0 where that is lost
+}
+
+// Share gives Left as a share of Window, 0 to 1.
+func (h Headroom) Share() float64 {
+	if h.Window <= 0 {
+		return 1
+	}
+	return min(1, max(0, h.Left.Seconds()/h.Window.Seconds()))
+}

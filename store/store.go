@@ -244,7 +244,8 @@ func (r Result) String() string {
 
 // Sink is where predictions go. Safe for concurrent use.
 type Sink interface {
-	// Stamps looks up what is stored, in the order of ids.
+	// Stamps looks up what is stored durably (majority), in the order of ids: what
+	// a failover may still undo must not be taken for done.
 	Stamps(ctx context.Context, ids []ID) ([]Stamp, error)
 	// Walk gives up to n stamps (without History) of what is stored and is no
 	// tombstone, in the order of ids, after a position; fewer than n at the end.
@@ -284,8 +285,9 @@ type Desk interface {
 	Requests(ctx context.Context, all bool) ([]Request, error)
 	// Update replaces a request's state; old finished ones go.
 	Update(ctx context.Context, r Request) error
-	// Publish replaces the daemon's status, a JSON document.
-	Publish(ctx context.Context, status []byte) error
+	// Publish replaces the daemon's status, a JSON document; ErrFenced where a
+	// daemon of a greater epoch has published one.
+	Publish(ctx context.Context, epoch int64, status []byte) error
 	// Published gives the last status; nil where there is none.
 	Published(ctx context.Context) ([]byte, error)
 }

@@ -159,6 +159,15 @@ func (r *statusReport) writeDaemon(line func(name, format string, args ...any), 
 	if d.LagKnown && d.Role == "leader" && !r.Stale {
 		line("stream", "%.1f s behind, %d waiting", d.LagSeconds, d.QueueItems)
 	}
+	if d.Polling {
+		line("polling", "there is no stream of changes here (no replica set): the scheduled backfill notices them")
+	}
+	if h := d.History; h != nil {
+		line("history", "%.0f %% of %s are left behind the checkpoint", 100*h.Share(), age(now, now.Add(-h.Window)))
+	}
+	if d.Stalled != nil && d.Role == "leader" && !r.Stale {
+		line("STALLED", "nothing becomes durable, for %s: %s", age(now, d.Stalled.Since), safeText(d.Stalled.Reason))
+	}
 	line("since start", "%d upserts and %d deletes read, %d predictions written, %d faults", d.Upserts, d.Deletes, d.Written, d.Faults)
 	if d.HistoryLost > 0 {
 		line("history lost", "%d times", d.HistoryLost)

@@ -36,7 +36,7 @@ func TestStatusHealthy(t *testing.T) {
 		{daemonSays("stopped", time.Second), false, "ended in order"},
 		{`"nonsense"`, false, "read the daemon's status"},
 	} {
-		if err := s.Publish(t.Context(), []byte(tt.status)); err != nil {
+		if err := s.Publish(t.Context(), 1, []byte(tt.status)); err != nil {
 			t.Fatal(err)
 		}
 		got := botwatch(args...)

@@ -78,11 +78,17 @@ func (d *data) dropFinished() {
 	})
 }
 
-// Publish replaces the status.
-func (s *Store) Publish(ctx context.Context, status []byte) error {
-	return s.do(ctx, Call{Op: OpDesk}, func() error {
-		s.locked(func() { s.status = slices.Clone(status) })
-		return nil
+// Publish replaces the status, but for that of a greater epoch.
+func (s *Store) Publish(ctx context.Context, epoch int64, status []byte) error {
+	return s.do(ctx, Call{Op: OpDesk}, func() (err error) {
+		s.locked(func() {
+			if epoch < s.statusEpoch {
+				err = s.fenced("publish status", epoch)
+				return
+			}
+			s.status, s.statusEpoch = slices.Clone(status), epoch
+		})
+		return err
 	})
 }
 

@@ -138,7 +138,7 @@ func TestEveryOperationHasItsFault(t *testing.T) {
 		memory.OpRelease:  func(ctx context.Context, s *memory.Store) error { return s.Release(ctx, 1) },
 		memory.OpLoad:     func(ctx context.Context, s *memory.Store) error { _, err := s.Load(ctx); return err },
 		memory.OpSave:     func(ctx context.Context, s *memory.Store) error { return s.Save(ctx, 1, store.Checkpoint{}) },
-		memory.OpDesk:     func(ctx context.Context, s *memory.Store) error { return s.Publish(ctx, nil) },
+		memory.OpDesk:     func(ctx context.Context, s *memory.Store) error { return s.Publish(ctx, 1, nil) },
 		memory.OpLetters:  func(ctx context.Context, s *memory.Store) error { _, err := s.CountLetters(ctx); return err },
 		memory.OpReader:   func(ctx context.Context, s *memory.Store) error { _, err := s.Count(ctx); return err },
 		memory.OpAccounts: func(ctx context.Context, s *memory.Store) error { _, err := s.CountAccounts(ctx); return err },

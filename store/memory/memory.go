@@ -72,6 +72,8 @@ type data struct {
 	filed      int // requests ever
 	status     []byte
 
+	statusEpoch int64 // of who published it
+
 	applied []Applied
 	saves   []Saved
 }

@@ -126,24 +126,10 @@ func (s *Store) checkStream(ctx context.Context, r *report) {
 	}
 }
 
-// Headroom is how much of the oplog's reach is left for a position.
-type Headroom struct {
-	Window time.Duration // from the oplog's first entry to its last
-	Left   time.Duration // from its first entry to the position
-}
-
-// Share gives Left as a share of Window, 0 to 1.
-func (h Headroom) Share() float64 {
-	if h.Window <= 0 {
-		return 1
-	}
-	return min(1, max(0, h.Left.Seconds()/h.Window.Seconds()))
-}
-
 // Headroom reads how far the oplog reaches back behind a sequence number. It is an
 // error where the privileges do not allow it, or there is no oplog to be read, as
 // on a sharded cluster.
-func (s *Store) Headroom(ctx context.Context, seq uint64) (Headroom, error) {
+func (s *Store) Headroom(ctx context.Context, seq uint64) (store.Headroom, error) {
 	var times [2]uint32
 	oplog := s.source.Client().Database("local").Collection("oplog.rs")
 	for i, order := range []int{1, -1} {
@@ -152,12 +138,12 @@ func (s *Store) Headroom(ctx context.Context, seq uint64) (Headroom, error) {
 		}
 		o := options.FindOne().SetSort(bson.D{{Key: "$natural", Value: order}}).SetProjection(bson.D{{Key: "ts", Value: 1}})
 		if err := oplog.FindOne(ctx, bson.D{}, o).Decode(&entry); err != nil {
-			return Headroom{}, fmt.Errorf("read the oplog's ends: %w", err)
+			return store.Headroom{}, fmt.Errorf("read the oplog's ends: %w", err)
 		}
 		times[i] = entry.TS.T
 	}
 	first := time.Duration(times[0]) * time.Second
-	return Headroom{
+	return store.Headroom{
 		Window: time.Duration(times[1])*time.Second - first,
 		Left:   time.Duration(timestamp(seq).T)*time.Second - first,
 	}, nil

@@ -95,10 +95,14 @@ func (s *Store) trimRequests(ctx context.Context) error {
 	return err
 }
 
-// Publish replaces the daemon's status.
-func (s *Store) Publish(ctx context.Context, status []byte) error {
-	_, err := s.state.ReplaceOne(ctx, bson.D{{Key: "_id", Value: keyStatus}},
-		bson.D{{Key: "_id", Value: keyStatus}, {Key: "status", Value: string(status)}}, options.Replace().SetUpsert(true))
+// Publish replaces the daemon's status, but for that of a greater epoch.
+func (s *Store) Publish(ctx context.Context, epoch int64, status []byte) error {
+	older := bson.D{{Key: "_id", Value: keyStatus}, {Key: "epoch", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$gt", Value: epoch}}}}}}
+	doc := bson.D{{Key: "_id", Value: keyStatus}, {Key: "epoch", Value: epoch}, {Key: "status", Value: string(status)}}
+	_, err := s.state.ReplaceOne(ctx, older, doc, options.Replace().SetUpsert(true))
+	if mongo.IsDuplicateKeyError(err) {
+		err = fmt.Errorf("a greater epoch than %d has published one: %w", epoch, store.ErrFenced)
+	}
 	if err != nil {
 		return fmt.Errorf("publish status: %w", err)
 	}

@@ -132,7 +132,7 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 		}
 	}
 	s.accounts = s.source.Collection(o.Names.Accounts, options.Collection().SetReadConcern(readconcern.Majority()))
-	s.predictions = s.home.Collection(o.Names.Predictions)
+	s.predictions = s.home.Collection(o.Names.Predictions, options.Collection().SetReadConcern(readconcern.Majority())) // what a failover may undo is not done
 	s.state = s.home.Collection(o.Names.State)
 	s.letters = s.home.Collection(o.Names.DeadLetters)
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)

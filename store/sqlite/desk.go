@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -88,9 +89,19 @@ func (s *Store) Update(ctx context.Context, r store.Request) error {
 	return nil
 }
 
-// Publish replaces the status.
-func (s *Store) Publish(ctx context.Context, status []byte) error {
-	if err := s.write(ctx, func(c *conn) error { return setState(c, keyStatus, string(status)) }); err != nil {
+// Publish replaces the status, but for that of a greater epoch.
+func (s *Store) Publish(ctx context.Context, epoch int64, status []byte) error {
+	err := s.write(ctx, func(c *conn) error {
+		last, err := stateInteger(quick, c, keyStatusEpoch)
+		switch {
+		case err != nil:
+			return err
+		case last > epoch:
+			return fmt.Errorf("epoch %d has published one after %d: %w", last, epoch, store.ErrFenced)
+		}
+		return errors.Join(setState(c, keyStatusEpoch, strconv.FormatInt(epoch, 10)), setState(c, keyStatus, string(status)))
+	})
+	if err != nil {
 		return fmt.Errorf("publish status: %w", err)
 	}
 	return nil

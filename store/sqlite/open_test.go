@@ -131,7 +131,7 @@ func TestReadOnly(t *testing.T) {
 	if _, err := s.Acquire(t.Context(), "me"); err == nil {
 		t.Error("it took the lease")
 	}
-	if err := s.Publish(t.Context(), []byte("{}")); err == nil {
+	if err := s.Publish(t.Context(), 1, []byte("{}")); err == nil {
 		t.Error("it wrote")
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))

@@ -8,14 +8,15 @@ import (
 
 // The keys of the table state.
 const (
-	keySchema     = "schema"
-	keyIdentity   = "identity"
-	keyTrimmed    = "trimmed_through"
-	keyEpoch      = "epoch"
-	keyHolder     = "holder" // empty: nobody
-	keySince      = "since"
-	keyCheckpoint = "checkpoint"
-	keyStatus     = "status"
+	keySchema      = "schema"
+	keyIdentity    = "identity"
+	keyTrimmed     = "trimmed_through"
+	keyEpoch       = "epoch"
+	keyHolder      = "holder" // empty: nobody
+	keySince       = "since"
+	keyCheckpoint  = "checkpoint"
+	keyStatus      = "status"
+	keyStatusEpoch = "status_epoch" // of who published it
 )
 
 const readState = "SELECT value FROM state WHERE key = ?"

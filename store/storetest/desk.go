@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"time"
 
 	"botwatch/store"
@@ -70,13 +71,30 @@ var deskCases = []testCase{
 			e.Errorf("at first: %q, want none", got)
 		}
 		for _, want := range []string{`{"role": "leader", "lag": 1.5}`, `{"role": "standby ü"}`} {
-			e.must("Publish", e.s.Publish(e.ctx, []byte(want)))
+			e.must("Publish", e.s.Publish(e.ctx, 7, []byte(want)))
 			for _, s := range []store.Store{e.s, e.connect()} {
 				got, err := s.Published(e.ctx)
 				e.must("Published", err)
 				if string(got) != want {
 					e.Errorf("Published: %q, want %q", got, want)
 				}
+			}
+		}
+	}},
+	{"publishes nothing over the status of a greater epoch", func(e *env) {
+		for _, step := range []struct {
+			epoch  int64
+			status string
+			want   string
+		}{{4, "old", "old"}, {5, "new", "new"}, {4, "old again", "new"}, {5, "newer", "newer"}} {
+			err := e.s.Publish(e.ctx, step.epoch, []byte(step.status))
+			if fenced := errors.Is(err, store.ErrFenced); fenced != (step.status != step.want) || err != nil && !fenced {
+				e.Errorf("Publish %q of %d: %v", step.status, step.epoch, err)
+			}
+			got, err := e.s.Published(e.ctx)
+			e.must("Published", err)
+			if string(got) != step.want {
+				e.Errorf("after %q: published is %q", step.status, got)
 			}
 		}
 	}},
