@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"botwatch/store"
 )
@@ -33,16 +34,21 @@ func (s *Store) head(ctx context.Context) (store.Head, error) {
 		seq, err := s.count(ctx)
 		return store.Head{Seq: seq, Identity: identity, At: at}, err
 	}
-	p, err := s.find(ctx, bson.Timestamp{}, bson.D{
-		{Key: "find", Value: s.opts.Names.Accounts}, {Key: "projection", Value: bson.D{{Key: "_id", Value: 1}}},
-		{Key: "limit", Value: 1}, {Key: "singleBatch", Value: true},
-	})
+	p, err := s.find(ctx, readpref.Primary(), bson.Timestamp{}, s.firstID())
 	if err != nil {
 		return store.Head{}, err
 	}
 	seq := sequence(p.at)
 	position := position{Identity: identity, At: timestamp(seq + 1), Seq: timestamp(seq)}
 	return store.Head{Position: position.encode(), Seq: seq, Identity: identity, At: at}, nil
+}
+
+// firstID is the cheapest read of accounts, for what its reply says of the time.
+func (s *Store) firstID() bson.D {
+	return bson.D{
+		{Key: "find", Value: s.opts.Names.Accounts}, {Key: "projection", Value: bson.D{{Key: "_id", Value: 1}}},
+		{Key: "limit", Value: 1}, {Key: "singleBatch", Value: true},
+	}
 }
 
 // identity gives the UUID of the accounts' collection; empty where there is none.

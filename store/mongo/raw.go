@@ -90,7 +90,7 @@ func (s *Store) command(ctx context.Context, db *mongo.Database, pref *readpref.
 
 // find runs a find of one batch, and gives its documents, which are parts of the
 // reply. It reads what a majority has, at the time after or later.
-func (s *Store) find(ctx context.Context, after bson.Timestamp, cmd bson.D) (page, error) {
+func (s *Store) find(ctx context.Context, from *readpref.ReadPref, after bson.Timestamp, cmd bson.D) (page, error) {
 	concern := bson.D{{Key: "level", Value: "majority"}}
 	if !after.IsZero() {
 		concern = append(concern, bson.E{Key: "afterClusterTime", Value: after})
@@ -99,7 +99,7 @@ func (s *Store) find(ctx context.Context, after bson.Timestamp, cmd bson.D) (pag
 		concern = bson.D{{Key: "level", Value: "local"}}
 	}
 	cmd = append(cmd, bson.E{Key: "readConcern", Value: concern}, bson.E{Key: "comment", Value: appName})
-	reply, err := s.command(ctx, s.source, s.scans, cmd)
+	reply, err := s.command(ctx, s.source, from, cmd)
 	if err != nil {
 		return page{}, err
 	}

@@ -227,9 +227,7 @@ func (f *scan) find(ctx context.Context, head store.Head, last store.ID, beyond 
 			cmd = append(cmd, bson.E{Key: "filter", Value: bson.D{{Key: "$expr", Value: other}}})
 		}
 	}
-	call, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	p, err := f.s.find(call, timestamp(head.Seq), cmd)
+	p, err := f.s.find(ctx, f.s.scans, timestamp(head.Seq), cmd)
 	return read{p, head, err}
 }
 
@@ -253,8 +251,6 @@ func (s *Store) Fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) 
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	changes, err := s.fetch(ctx, ids, mode)
 	if err != nil {
 		return nil, fmt.Errorf("fetch accounts: %w", err)
@@ -320,7 +316,7 @@ func (s *Store) fetch(ctx context.Context, ids []store.ID, mode store.ScanMode) 
 
 // byID finds accounts by _id, in one reply. full says that it had no room for all.
 func (s *Store) byID(ctx context.Context, head store.Head, ids []store.ID, fields bson.D) (found map[store.ID]bson.Raw, full bool, err error) {
-	p, err := s.find(ctx, timestamp(head.Seq), bson.D{
+	p, err := s.find(ctx, s.scans, timestamp(head.Seq), bson.D{
 		{Key: "find", Value: s.opts.Names.Accounts},
 		{Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: rawIDs(ids)}}}}},
 		{Key: "projection", Value: fields}, {Key: "batchSize", Value: len(ids) + 1},

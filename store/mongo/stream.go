@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"botwatch/store"
 )
@@ -21,6 +22,8 @@ const (
 	awaitTime = 500 * time.Millisecond
 	// nextTimeout bounds one look at a stream, the wait included.
 	nextTimeout = 20 * time.Second
+	// idleEvery is how often an idle stream's position moves on in time.
+	idleEvery = 10 * time.Second
 	// streamBytes is what a batch of ours holds, beside its last document.
 	streamBytes = 8 << 20
 )
@@ -83,10 +86,11 @@ type feed struct {
 	s       *Store
 	at      position
 	stream  *mongo.ChangeStream // nil where it is to be opened again
-	session *mongo.Session
-	bare    int  // so many events are still to be read without their account
-	again   int  // how many were the last time that one was too large
-	resumed bool // after an error 260, with nothing read since
+	idle    bool                // the last batch was empty
+	asked   time.Time           // for the time that a majority has
+	bare    int                 // so many events are still to be read without their account
+	again   int                 // how many were the last time that one was too large
+	resumed bool                // after an error 260, with nothing read since
 	err     error
 }
 
@@ -100,11 +104,6 @@ func (f *feed) open(ctx context.Context) error {
 		return fmt.Errorf("the position is of collection %s, this is %s: %w", f.at.Identity, identity, store.ErrSourceReplaced)
 	}
 	f.at.Identity = identity
-	if f.session == nil {
-		if f.session, err = f.s.accounts.Database().Client().StartSession(options.Session().SetCausalConsistency(false)); err != nil {
-			return err
-		}
-	}
 	o := options.ChangeStream().SetMaxAwaitTime(awaitTime).SetComment(appName)
 	pipeline := barePipeline
 	if f.bare == 0 {
@@ -118,7 +117,7 @@ func (f *feed) open(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, nextTimeout)
 	defer cancel()
-	stream, err := f.s.accounts.Watch(mongo.NewSessionContext(ctx, f.session), pipeline, o)
+	stream, err := f.s.accounts.Watch(ctx, pipeline, o)
 	if err != nil {
 		return err
 	}
@@ -177,8 +176,8 @@ func (f *feed) read(ctx context.Context) (store.Batch, error) {
 			return store.Batch{}, err
 		}
 	}
-	before := f.session.OperationTime() // all up to here is in this batch, or came before
-	call, cancel := context.WithTimeout(mongo.NewSessionContext(ctx, f.session), nextTimeout)
+	before := f.committed(ctx) // all up to here is in this batch, or came before
+	call, cancel := context.WithTimeout(ctx, nextTimeout)
 	defer cancel()
 	var b store.Batch
 	bytes, bare := 0, f.bare > 0
@@ -229,16 +228,32 @@ func (f *feed) read(ctx context.Context) (store.Batch, error) {
 	return b, nil
 }
 
+// committed asks an idle stream's server, now and then, for the time that a
+// majority has: where the stream then has no event, it is past that time. A
+// sharded cluster may answer before the slowest shard has come so far.
+func (f *feed) committed(ctx context.Context) bson.Timestamp {
+	if !f.idle || f.s.info.sharded || f.s.opts.Now().Sub(f.asked) < idleEvery {
+		return bson.Timestamp{}
+	}
+	f.asked = f.s.opts.Now()
+	p, err := f.s.find(ctx, readpref.Primary(), bson.Timestamp{}, f.s.firstID())
+	if err != nil { // the stream itself will say what is wrong
+		return bson.Timestamp{}
+	}
+	return p.at
+}
+
 // progress sets a batch's position: behind its events, or, where there are none,
 // where the server has looked.
-func (f *feed) progress(b *store.Batch, before *bson.Timestamp) {
+func (f *feed) progress(b *store.Batch, before bson.Timestamp) {
 	if token := f.stream.ResumeToken(); token != nil {
 		f.at.Token = append(bson.Raw(nil), token...)
 		f.at.Pipeline = pipelineDigest
 	}
-	if len(b.Changes) == 0 {
-		if before != nil && sequence(*before) > sequence(f.at.Seq) {
-			f.at.Seq, f.at.At = *before, *before
+	f.idle = len(b.Changes) == 0
+	if f.idle {
+		if sequence(before) > sequence(f.at.Seq) {
+			f.at.Seq, f.at.At = before, before
 		}
 		b.At = f.s.opts.Now()
 	}
@@ -292,10 +307,6 @@ func (f *feed) stop() {
 // Close ends the stream.
 func (f *feed) Close() error {
 	f.stop()
-	if f.session != nil {
-		f.session.EndSession(context.Background())
-		f.session = nil
-	}
 	f.err = errors.New("the stream is closed")
 	return nil
 }
