@@ -160,6 +160,14 @@ func operation(w *store.Write, buf *[]byte) (mongo.WriteModel, error) {
 	start := len(*buf)
 	*buf = appendPrediction(*buf, byte(id.Type), id.Value, &p)
 	doc := bson.Raw((*buf)[start:len(*buf):len(*buf)])
+	if err := fits(id.Value, doc, doc.Lookup("error").Value); err != nil {
+		return nil, err
+	}
+	if w.Letter != nil {
+		if err := fits(id.Value, appendLetter(nil, byte(id.Type), id.Value, w.Letter)); err != nil {
+			return nil, fmt.Errorf("its dead letter: %w", err)
+		}
+	}
 	switch w.Kind {
 	case store.Remove: // what is stored keeps its _id, the number's type included
 		return mongo.NewReplaceOneModel().SetFilter(filter).SetReplacement(tombstone(doc)).SetUpsert(true), nil
