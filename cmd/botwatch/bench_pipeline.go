@@ -312,7 +312,7 @@ func (b *benchPipeline) follow(ctx context.Context, w *stalling) error {
 		return err
 	}
 	resetPeak()
-	if err := crawler.Run(ctx, w); err != nil {
+	if err := crawler.Run(ctx, newUnlike(w, b.meter)); err != nil {
 		return fmt.Errorf("crawl: %w", err)
 	}
 	if err := w.drained(ctx); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"hash/maphash"
 	"math/bits"
 	"sync"
 	"time"
@@ -31,6 +32,21 @@ func (m *meter) change(id store.ID, _ store.Op, intended time.Time) {
 	defer m.mu.Unlock()
 	m.pending[id] = append(m.pending[id], intended)
 	m.waiting++
+}
+
+// forget takes back the newest change of an account: it wrote what was there.
+func (m *meter) forget(id store.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch waits := m.pending[id]; len(waits) {
+	case 0: // covered by an earlier write
+		return
+	case 1:
+		delete(m.pending, id)
+	default:
+		m.pending[id] = waits[:len(waits)-1]
+	}
+	m.waiting--
 }
 
 // covered notes that a write which began at began is durable: it speaks for the
@@ -81,6 +97,40 @@ func (s *metered) Write(ctx context.Context, writes []store.Write) ([]store.Outc
 		}
 	}
 	return outcomes, nil
+}
+
+// unlike is where a crawler writes. An account that comes twice within a second
+// may be the same both times, which to MongoDB is no change: the meter forgets it.
+type unlike struct {
+	store.Accounts
+	meter *meter
+	seed  maphash.Seed
+	last  map[store.ID]uint64 // what was written, by hash
+}
+
+func newUnlike(s store.Accounts, m *meter) *unlike {
+	return &unlike{Accounts: s, meter: m, seed: maphash.MakeSeed(), last: make(map[store.ID]uint64)}
+}
+
+func (u *unlike) PutAccounts(ctx context.Context, accounts []store.Account) error {
+	if err := u.Accounts.PutAccounts(ctx, accounts); err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		hash := maphash.Bytes(u.seed, a.Doc)
+		if last, ok := u.last[a.ID]; ok && last == hash {
+			u.meter.forget(a.ID)
+		}
+		u.last[a.ID] = hash
+	}
+	return nil
+}
+
+func (u *unlike) DeleteAccounts(ctx context.Context, ids []store.ID) error {
+	for _, id := range ids {
+		delete(u.last, id)
+	}
+	return u.Accounts.DeleteAccounts(ctx, ids)
 }
 
 // A histogram counts durations in buckets that are at most 1/32 wide of what

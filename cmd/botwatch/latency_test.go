@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -54,3 +55,38 @@ func TestMeterTimesFromTheIntendedMoment(t *testing.T) {
 		t.Fatalf("%d timed, %d wait, longest %v; want 4, 0, 61ms", times.n, waiting, times.longest)
 	}
 }
+
+// TestMeterForgets: what is written as it was is no change to wait for.
+func TestMeterForgets(t *testing.T) {
+	m := newMeter(time.Now)
+	w := newUnlike(acceptAll{}, m)
+	id := store.StringID("a")
+	put := func(doc string) {
+		m.change(id, store.OpUpsert, today)
+		if err := w.PutAccounts(t.Context(), []store.Account{{ID: id, Doc: []byte(doc)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		doc  string
+		want int // that wait
+	}{{"1", 1}, {"1", 1}, {"2", 2}, {"2", 2}, {"1", 3}} {
+		put(step.doc)
+		if _, waiting := m.view(); waiting != step.want {
+			t.Errorf("after %s, %d wait; want %d", step.doc, waiting, step.want)
+		}
+	}
+	if err := w.DeleteAccounts(t.Context(), []store.ID{id}); err != nil {
+		t.Fatal(err)
+	}
+	put("1")
+	if _, waiting := m.view(); waiting != 4 {
+		t.Errorf("after it was gone, %d wait; want 4", waiting)
+	}
+}
+
+// acceptAll is where accounts may be written.
+type acceptAll struct{ store.Accounts }
+
+func (acceptAll) PutAccounts(context.Context, []store.Account) error { return nil }
+func (acceptAll) DeleteAccounts(context.Context, []store.ID) error   { return nil }
