@@ -246,6 +246,9 @@ func (j *jobs) scan(ctx context.Context, name string, s pipeline.Scan, n *job) (
 		}
 	}
 	cursor, err := l.pipeline.Scan(ctx, s)
+	if err == nil {
+		err = j.strays(ctx)
+	}
 	l.mu.Lock()
 	l.scanState = scanState{}
 	l.mu.Unlock()
@@ -277,25 +280,52 @@ func (j *jobs) replay(ctx context.Context, named string) (n int64, err error) {
 		}
 		return int64(len(ids)), j.l.pipeline.Reread(ctx, ids)
 	}
+	err = j.letters(ctx, func(ids []store.ID) error {
+		n += int64(len(ids))
+		return j.l.pipeline.Reread(ctx, ids)
+	})
+	return n, err
+}
+
+// strays reads the accounts again that have a dead letter beside a prediction
+// that knows of no fault, so that the letter goes. A writer that was ended, or
+// fenced, between the two leaves such.
+func (j *jobs) strays(ctx context.Context) error {
+	return j.letters(ctx, func(ids []store.ID) error {
+		stamps, err := j.l.o.Store.Stamps(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("look up stamps: %w", err)
+		}
+		ids = ids[:0]
+		for _, s := range stamps {
+			if !s.Faulty {
+				ids = append(ids, s.ID)
+			}
+		}
+		return j.l.pipeline.Reread(ctx, ids)
+	})
+}
+
+// letters gives the ids of all dead letters to each, page by page; each may
+// change them.
+func (j *jobs) letters(ctx context.Context, each func(ids []store.ID) error) error {
 	const page = 500
 	var after store.ID
 	for {
 		letters, err := j.l.o.Store.ListLetters(ctx, after, page)
 		if err != nil {
-			return n, fmt.Errorf("list dead letters: %w", err)
+			return fmt.Errorf("list dead letters: %w", err)
 		}
-		ids = ids[:0]
-		for _, l := range letters {
-			ids = append(ids, l.ID)
+		ids := make([]store.ID, len(letters))
+		for i, l := range letters {
+			ids[i], after = l.ID, l.ID
 		}
-		if err := j.l.pipeline.Reread(ctx, ids); err != nil {
-			return n, err
+		if err := each(ids); err != nil {
+			return err
 		}
-		n += int64(len(ids))
 		if len(letters) < page {
-			return n, nil
+			return nil
 		}
-		after = ids[len(ids)-1]
 	}
 }
 

@@ -154,7 +154,7 @@ func TestStalled(t *testing.T) {
 			}
 			return f
 		}},
-		{"a lease and checkpoints that no majority has", "checkpoint", func(c memory.Call, end <-chan struct{}) (f memory.Fault) {
+		{"a lease and checkpoints that no majority has", "deadline exceeded", func(c memory.Call, end <-chan struct{}) (f memory.Fault) {
 			if c.Op == memory.OpRenew || c.Op == memory.OpSave || c.Op == memory.OpDesk {
 				f.Hold = end // the status, too, is done, and its acknowledgement is missing
 			}

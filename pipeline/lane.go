@@ -259,7 +259,7 @@ func (l *lane) decide(w *work, stamp *store.Stamp, now time.Time) (store.Write, 
 	}
 	out := store.Write{ID: it.change.ID, Key: it.change.Key, Version: version, Prediction: w.prediction}
 	if it.change.Op == store.OpDelete {
-		out.Kind, out.ClearLetter = store.Remove, stamp.Faulty
+		out.Kind, out.ClearLetter = store.Remove, stamp.Faulty || it.letter
 		out.Prediction = store.NewTombstone(it.change.ID, it.via, now.Add(l.p.o.TombstoneTTL))
 		out.Prediction.Source.Version = version
 		return out, true
@@ -277,15 +277,15 @@ func (l *lane) decide(w *work, stamp *store.Stamp, now time.Time) (store.Write, 
 	}
 	p.Stale = l.p.o.StaleAfter > 0 && now.Sub(p.Source.CrawledAt.Time()) > l.p.o.StaleAfter
 	if l.unchanged(p, stamp) && !l.due(it, p, stamp, now) {
-		if it.event && stamp.Version.Less(version) {
-			out.Kind, out.Prediction = store.Touch, nil
+		if it.event && stamp.Version.Less(version) || it.letter {
+			out.Kind, out.Prediction, out.ClearLetter = store.Touch, nil, it.letter
 			return out, true
 		}
 		l.p.stats.Unchanged.Add(1)
 		return store.Write{}, false
 	}
 	p.Follow(stamp, now)
-	out.Kind, out.ClearLetter = store.Replace, stamp.Faulty
+	out.Kind, out.ClearLetter = store.Replace, stamp.Faulty || it.letter
 	return out, true
 }
 

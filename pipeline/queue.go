@@ -13,6 +13,7 @@ type item struct {
 	via     string
 	rescore bool      // a scan that also rewrites what is too old
 	event   bool      // the stream told of it: what is stored must not stay at an older version
+	letter  bool      // a dead letter may be there, whatever the stamp says: it goes unless the account is at fault
 	tickets []*ticket // of this change and of those that it superseded
 }
 
@@ -118,7 +119,7 @@ func (q *queue) merge(old, it *item) {
 	if it.replaces(old) {
 		old.change, old.via = it.change, it.via
 	}
-	old.rescore, old.event = old.rescore || it.rescore, old.event || it.event
+	old.rescore, old.event, old.letter = old.rescore || it.rescore, old.event || it.event, old.letter || it.letter
 	old.tickets = append(old.tickets, it.tickets...)
 	q.bytes += old.size()
 }

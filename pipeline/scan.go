@@ -313,12 +313,18 @@ func (r *scanRun) walk(ctx context.Context, each func(gone *store.Batch, looked 
 }
 
 // Reread fetches accounts by id and sees them through again, whatever is
-// stored; it returns once that is durable.
+// stored; it returns once that is durable. The dead letters of those that are not
+// at fault go, also where the prediction knows of none: a store that cannot write
+// both at once may leave a letter beside a good prediction.
 func (p *Pipeline) Reread(ctx context.Context, ids []store.ID) error {
 	r := &scanRun{p: p}
 	t := newTracker(Mark{})
 	err := p.fetch(ctx, ids, store.ScanDocs, func(changes []store.Change) error {
-		return p.enqueue(ctx, t, &store.Batch{Changes: changes}, scanShare, r.item)
+		return p.enqueue(ctx, t, &store.Batch{Changes: changes}, scanShare, func(c store.Change) *item {
+			it := r.item(c)
+			it.letter = true
+			return it
+		})
 	})
 	if err != nil {
 		return err
