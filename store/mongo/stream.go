@@ -24,6 +24,9 @@ const (
 	nextTimeout = 20 * time.Second
 	// idleEvery is how often an idle stream's position moves on in time.
 	idleEvery = 10 * time.Second
+	// behindLimit is how often in a row a majority's time may be behind a stream's
+	// position: a new primary learns what a majority has, a restored one never does.
+	behindLimit = 3
 	// streamBytes is what a batch of ours holds, beside its last document.
 	streamBytes = 8 << 20
 )
@@ -88,6 +91,7 @@ type feed struct {
 	stream  *mongo.ChangeStream // nil where it is to be opened again
 	idle    bool                // the last batch was empty
 	asked   time.Time           // for the time that a majority has
+	behind  int                 // so often in a row it was behind the position
 	bare    int                 // so many events are still to be read without their account
 	again   int                 // how many were the last time that one was too large
 	resumed bool                // after an error 260, with nothing read since
@@ -177,6 +181,9 @@ func (f *feed) read(ctx context.Context) (store.Batch, error) {
 		}
 	}
 	before := f.committed(ctx) // all up to here is in this batch, or came before
+	if f.behind >= behindLimit {
+		return store.Batch{}, fmt.Errorf("the source's time ran backwards, from %d to %d: %w", sequence(f.at.Seq), sequence(before), store.ErrSourceReplaced)
+	}
 	call, cancel := context.WithTimeout(ctx, nextTimeout)
 	defer cancel()
 	var b store.Batch
@@ -239,6 +246,11 @@ func (f *feed) committed(ctx context.Context) bson.Timestamp {
 	p, err := f.s.find(ctx, readpref.Primary(), bson.Timestamp{}, f.s.firstID())
 	if err != nil { // the stream itself will say what is wrong
 		return bson.Timestamp{}
+	}
+	if f.behind++; sequence(p.at) >= sequence(f.at.Seq) {
+		f.behind = 0
+	} else {
+		f.asked = time.Time{} // ask again at once
 	}
 	return p.at
 }
