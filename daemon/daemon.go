@@ -238,14 +238,14 @@ func (d *Daemon) lead(ctx context.Context, epoch int64, lost error) (*leader, er
 	switch {
 	case c.Schema == 0:
 		reason = "first start"
-	case c.Identity != head.Identity:
+	case c.Identity != head.Identity && c.Identity != "": // from before there were accounts, the stream has seen all since
 		reason = "the accounts' place is another than before"
 	case head.Seq < c.Seq, head.Seq < newest.Seq && newest.Epoch >= c.Epoch: // what is older was compared by then
 		reason = "the source's time ran backwards (a restore)"
 	case lost != nil:
 		reason = lost.Error()
 	}
-	l.ledger.update(func(c *store.Checkpoint) { c.Epoch = epoch })
+	l.ledger.update(func(c *store.Checkpoint) { c.Epoch, c.Identity = epoch, head.Identity })
 	if reason == "" {
 		return l, nil
 	}

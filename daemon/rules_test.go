@@ -213,6 +213,21 @@ func TestLost(t *testing.T) {
 			}
 		})
 	}
+	rule(t, "but not accounts that come into being", func(b bench) {
+		stop := b.run(func(o *daemon.Options) { o.Store = moved{b.Store, func(h *store.Head) { h.Identity = "" }} })
+		time.Sleep(time.Minute)
+		b.put(0, 10, false)
+		time.Sleep(time.Minute)
+		stop()
+		for range 2 {
+			stop = b.run(nil)
+			time.Sleep(time.Minute)
+			stop()
+		}
+		if c := b.saved(); b.live() != 10 || c.HistoryLost != 0 || c.Identity == "" {
+			b.t.Errorf("%d of 10 predictions, history lost %d times, identity %q", b.live(), c.HistoryLost, c.Identity)
+		}
+	})
 	rule(t, "a restore of accounts and state together, that predictions tell", func(b bench) {
 		b.put(0, 10, false)
 		backup := b.Snapshot()

@@ -125,7 +125,7 @@ type Feed interface {
 type Head struct {
 	Position Position  // a stream from here misses nothing that comes after Seq
 	Seq      uint64    // all content up to here is visible to reads that follow
-	Identity string    // of the accounts' place: another after a drop or a restore that can be told
+	Identity string    // of the accounts' place: another after a drop or a restore that can be told; empty before there is one
 	At       time.Time // the source's clock
 }
 
