@@ -27,15 +27,11 @@ func (s *Store) PutAccounts(ctx context.Context, accounts []store.Account) error
 		if err != nil {
 			return fmt.Errorf("put account: %w", err)
 		}
-		var fields bson.D
-		if err := bson.UnmarshalExtJSON(a.Doc, false, &fields); err != nil {
+		var doc any
+		if raw, ok := appendPlain(make([]byte, 0, len(a.Doc)), id, a.Doc); ok {
+			doc = bson.Raw(raw)
+		} else if doc, err = extended(id, a.Doc); err != nil {
 			return fmt.Errorf("put account %s: it is no JSON that MongoDB can hold: %w", a.ID, err)
-		}
-		doc := bson.D{{Key: "_id", Value: id}}
-		for _, f := range fields {
-			if f.Key != "_id" {
-				doc = append(doc, f)
-			}
 		}
 		models[i] = mongo.NewReplaceOneModel().SetFilter(bson.D{{Key: "_id", Value: id}}).SetReplacement(doc).SetUpsert(true)
 	}
@@ -43,6 +39,22 @@ func (s *Store) PutAccounts(ctx context.Context, accounts []store.Account) error
 		return fmt.Errorf("put accounts: %w", err)
 	}
 	return nil
+}
+
+// extended makes an account's document of an _id and of the fields of an object of
+// extended JSON, but for its own _id.
+func extended(id bson.RawValue, object []byte) (bson.D, error) {
+	var fields bson.D
+	if err := bson.UnmarshalExtJSON(object, false, &fields); err != nil {
+		return nil, err
+	}
+	doc := bson.D{{Key: "_id", Value: id}}
+	for _, f := range fields {
+		if f.Key != "_id" {
+			doc = append(doc, f)
+		}
+	}
+	return doc, nil
 }
 
 // DeleteAccounts deletes those that exist.
