@@ -214,9 +214,12 @@ func databaseOf(uri string) (string, error) {
 		return "", errors.New("want mongodb://HOST/DATABASE")
 	}
 	rest, _, _ = strings.Cut(rest, "?")
-	_, name, _ := strings.Cut(rest[strings.LastIndexByte(rest, '@')+1:], "/")
-	if name == "" {
+	_, name, _ := strings.Cut(rest, "/")
+	switch {
+	case name == "":
 		return "", errors.New("the URI names no database; want mongodb://HOST/DATABASE")
+	case strings.ContainsAny(name, "/\\. \"$@:"):
+		return "", errors.New("the URI's database has a character that is in no database's name; those of a password are to be escaped, as %2F is for /")
 	}
 	return name, nil
 }
