@@ -99,7 +99,10 @@ func container(t testing.TB, image string) (uri string, err error) {
 		}
 	}()
 	// Its reaper would outlive the test; the clean-up below ends the container.
-	t.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+	// For the process: t.Setenv is refused in tests that run side by side.
+	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
+		return "", err
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
 	provider, err := testcontainers.NewDockerProvider()
