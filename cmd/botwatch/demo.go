@@ -144,34 +144,37 @@ func (d *demo) show(ctx context.Context, interrupted <-chan struct{}) error {
 	}
 }
 
-// sumUp waits until no change is without its prediction, and then looks at each
-// account.
+// sumUp waits until each account has its prediction, or its letter, and nothing
+// else has one: so it must be once all changes are read.
 func (d *demo) sumUp(ctx context.Context, v *demoView) error {
 	elapsed := time.Since(d.start)
-	ctx, cancel := context.WithTimeout(ctx, catchUpFor)
+	patient, cancel := context.WithTimeout(ctx, catchUpFor)
 	defer cancel()
 	poll := time.NewTicker(10 * time.Millisecond)
 	defer poll.Stop()
-	for ctx.Err() == nil {
-		if _, waiting := d.meter.view(); waiting == 0 {
-			break
-		}
+	ctx = context.WithoutCancel(ctx)
+	live := d.crawler.Live()
+	var s *scene
+	missing := -1
+	for done := false; !done; {
 		select {
 		case <-poll.C:
-		case <-ctx.Done():
+		case <-patient.Done():
+			done = true
 		}
-	}
-	ctx = context.WithoutCancel(ctx)
-	s, err := v.look(ctx)
-	if err != nil {
-		return err
+		if _, waiting := d.meter.view(); waiting > 0 && !done {
+			continue
+		}
+		var err error
+		if s, err = v.look(ctx); err != nil {
+			return err
+		}
+		if missing, err = d.missing(ctx, live); err != nil {
+			return err
+		}
+		done = done || missing == 0 && s.accounts == len(live)
 	}
 	s.elapsed = elapsed
-	live := d.crawler.Live()
-	missing, err := d.missing(ctx, live)
-	if err != nil {
-		return err
-	}
 	v.end(s)
 	if missing > 0 || s.accounts != len(live) {
 		return fmt.Errorf("of %d accounts, %d have neither a prediction nor a dead letter; there are %d predictions", len(live), missing, s.accounts)
