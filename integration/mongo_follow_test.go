@@ -20,7 +20,6 @@ import (
 // predictions have the accounts' _ids, in type and value. It runs with each
 // interpreter that BOTWATCH_TEST_PYTHON names.
 func TestMongoFollow(t *testing.T) {
-	t.Parallel()
 	interpreters := filepath.SplitList(os.Getenv("BOTWATCH_TEST_PYTHON"))
 	if len(interpreters) == 0 {
 		t.Skip("BOTWATCH_TEST_PYTHON names no interpreter with pymongo")
@@ -33,9 +32,11 @@ func TestMongoFollow(t *testing.T) {
 
 func followPymongo(t *testing.T, python, example string) {
 	p := anyMongo(t)
+	t.Parallel()
 	d := p.start(t) // before there is any collection
 	d.awaitLead(t)
 	s := p.open(t)
+	p.look = s
 	p.drained(t, s)
 	do := func(stage string) {
 		t.Helper()

@@ -17,8 +17,9 @@ import (
 func TestMongoKill(t *testing.T) {
 	t.Parallel()
 	p := fakeMongo(t)
-	p.look = p.open(t)
-	newKiller(t, p, p.open(t), p.look).rounds(t, slices.Concat(rounds[:2], rounds[3:])) // all but one, for time
+	look := p.open(t)
+	p.look = look
+	newKiller(t, p, p.open(t), look).rounds(t, slices.Concat(rounds[:2], rounds[3:])) // all but one, for time
 }
 
 func (p *mongoPlace) address() string { return p.uri }
@@ -41,8 +42,14 @@ func timestamp(seq uint64) bson.Timestamp {
 	return bson.Timestamp{T: uint32(seq >> 32), I: uint32(seq)}
 }
 
+// head is that of the whole server where that has another oplog than mongotest.
 func (p *mongoPlace) head(t testing.TB) uint64 {
 	t.Helper()
+	if p.fake == nil {
+		h, err := p.look.Head(t.Context())
+		check(t, err)
+		return h.Seq
+	}
 	cursor, err := p.oplog().Find(t.Context(), p.changes(nil), options.Find().SetSort(bson.D{{Key: "$natural", Value: -1}}).SetLimit(1))
 	check(t, err)
 	var last []struct {

@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
+	"botwatch/integration/mongoserver"
 	"botwatch/integration/mongotest"
 	"botwatch/store"
 	"botwatch/store/mongo"
@@ -38,33 +39,29 @@ type mongoPlace struct {
 
 var mongoPlaces atomic.Int64
 
-// anyMongo makes a place on the server that was asked for, else on mongotest.
+// anyMongo makes a place on the server that tests run against.
 func anyMongo(t testing.TB) *mongoPlace {
 	t.Helper()
-	if uri := realMongo(t); uri != "" {
-		return newMongoPlace(t, uri, nil)
-	}
-	return fakeMongo(t)
+	return newMongoPlace(t, mongoserver.Start(t))
 }
 
 // fakeMongo makes a place on mongotest, for tests that need its faults.
 func fakeMongo(t testing.TB) *mongoPlace {
 	t.Helper()
-	t.Log("against mongotest")
 	server := mongotest.Start(t, mongotest.Options{})
-	return newMongoPlace(t, server.URI(), server)
+	return newMongoPlace(t, mongoserver.Server{URI: server.URI(), Fake: server})
 }
 
-func newMongoPlace(t testing.TB, uri string, fake *mongotest.Server) *mongoPlace {
+func newMongoPlace(t testing.TB, server mongoserver.Server) *mongoPlace {
 	t.Helper()
-	client, err := driver.Connect(options.Client().ApplyURI(uri).SetAppName("crawler").SetWriteConcern(writeconcern.Majority()))
+	client, err := driver.Connect(options.Client().ApplyURI(server.URI).SetAppName("crawler").SetWriteConcern(writeconcern.Majority()))
 	check(t, err)
 	name := fmt.Sprintf("botwatch_e2e_%d_%d", os.Getpid(), mongoPlaces.Add(1))
-	p := &mongoPlace{uri: withDatabase(uri, name), fake: fake, db: client.Database(name)}
+	p := &mongoPlace{uri: server.Database(name), fake: server.Fake, db: client.Database(name)}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if fake == nil {
+		if p.fake == nil {
 			_ = p.db.Drop(ctx) // it is in nobody's way
 		}
 		_ = client.Disconnect(ctx) // an error means that it is disconnected
@@ -72,18 +69,14 @@ func newMongoPlace(t testing.TB, uri string, fake *mongotest.Server) *mongoPlace
 	return p
 }
 
-// withDatabase puts a database's name into a URI.
-func withDatabase(uri, db string) string {
-	scheme, rest, _ := strings.Cut(uri, "://")
-	host, rest, _ := strings.Cut(rest, "/")
-	_, query, _ := strings.Cut(rest, "?")
-	return scheme + "://" + host + "/" + db + "?" + query
-}
-
 // open opens the store in this process, as a crawler or a dashboard does.
 func (p *mongoPlace) open(t testing.TB) *mongo.Store {
 	t.Helper()
-	s, err := mongo.Open(t.Context(), mongo.Options{URI: p.uri + "&appName=test"})
+	uri := p.uri + "?appName=test"
+	if strings.Contains(p.uri, "?") {
+		uri = p.uri + "&appName=test"
+	}
+	s, err := mongo.Open(t.Context(), mongo.Options{URI: uri})
 	check(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
@@ -109,16 +102,16 @@ func (p *mongoPlace) free(t testing.TB) {
 	check(t, err)
 }
 
-// drained waits until all that happened before is durable, and nothing is owed.
+// drained waits until all that happened to accounts before is durable, and nothing
+// is owed.
 func (p *mongoPlace) drained(t testing.TB, s store.Store) {
 	t.Helper()
-	h, err := s.Head(t.Context())
-	check(t, err)
+	last := p.head(t)
 	await(t, "work off all changes", patience, func() (bool, string) {
 		c, err := s.Load(t.Context())
 		check(t, err)
-		return c.Schema != 0 && c.Seq >= h.Seq && (c.Identity == h.Identity || c.Identity == "") && c.Owed == nil && len(c.Scans) == 0,
-			fmt.Sprintf("checkpoint at %d of %q, head was at %d of %q, owed %v, scans %v, breakers %v", c.Seq, c.Identity, h.Seq, h.Identity, c.Owed, c.Scans, c.Breakers)
+		return c.Schema != 0 && c.Seq >= last && c.Owed == nil && len(c.Scans) == 0,
+			fmt.Sprintf("checkpoint at %d, the last change at %d, owed %v, scans %v, breakers %v", c.Seq, last, c.Owed, c.Scans, c.Breakers)
 	})
 }
 
