@@ -27,8 +27,7 @@ func TestDeleteAfterScanRead(t *testing.T) {
 	p := newPlace(t, mongotest.Options{})
 	b := work(t, p.connect(t, nil), 1)
 	p.put(t, account(1, 10))
-	b.waitFor(one, "classified")
-	b.passed()
+	b.passed(b.waitFor(one, "classified"))
 
 	// A second store, so that its scan can be held while the stream goes on.
 	other := p.connect(t, named("scanner"))
@@ -71,8 +70,8 @@ func TestReinsertAfterOrphanCheck(t *testing.T) {
 	p := newPlace(t, mongotest.Options{})
 	b := work(t, p.connect(t, nil), 1)
 	p.put(t, account(1, 10))
-	first := b.waitFor(one, "classified").Source.Fingerprint
-	b.passed()
+	first := b.waitFor(one, "classified")
+	b.passed(first)
 
 	scanner := pipelineOnly(t, p.connect(t, named("scanner")), 1)
 	came, hold := make(chan mongotest.Command, 64), make(chan struct{})
@@ -93,7 +92,7 @@ func TestReinsertAfterOrphanCheck(t *testing.T) {
 	close(streamHold)
 	eventually(t, "the new prediction", func() bool {
 		got := b.stored(one)
-		return got != nil && got.Status == "classified" && got.Source.Fingerprint != first
+		return got != nil && got.Status == "classified" && got.Source.Fingerprint != first.Source.Fingerprint
 	})
 	close(hold)
 	check(t, <-done)

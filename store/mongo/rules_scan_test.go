@@ -268,8 +268,8 @@ func TestLargeAccounts(t *testing.T) {
 		p.insert(t, heavy(i, size))
 		all = append(all, store.IntID(int64(i)))
 	}
-	for i := range n { // and small ones between
-		p.insert(t, account(float64(i)+0.5, 1))
+	for i := range n { // and small ones after them
+		p.insert(t, account(i+100, 1))
 	}
 	s := p.connect(t, nil)
 	for _, mode := range []store.ScanMode{store.ScanDocs, store.ScanKeys} {

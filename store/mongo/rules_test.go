@@ -200,13 +200,11 @@ func (b *bench) waitFor(id store.ID, status store.Status) *store.Prediction {
 	return p
 }
 
-// passed waits until the stream's mark is past all that was done before the call.
-func (b *bench) passed() {
+// passed waits until the stream's mark is at what a prediction was made from.
+func (b *bench) passed(of *store.Prediction) {
 	b.t.Helper()
-	head, err := b.s.Head(b.t.Context())
-	check(b.t, err)
 	eventually(b.t, "the stream's mark", func() bool {
 		low, _ := b.stream.Low()
-		return low.Seq >= head.Seq
+		return low.Seq >= of.Source.Seq
 	})
 }
