@@ -232,7 +232,7 @@ func (w *work) fail(t *testing.T, sent *tally, name, fault string) {
 // leaves all as true as before.
 func TestMongoHistory(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct {
+	for i, tc := range []struct {
 		name string
 		lost int64
 		do   func(t *testing.T, w *work)
@@ -287,6 +287,9 @@ func TestMongoHistory(t *testing.T) {
 			w.daemon = w.mongoPlace.start(t)
 		}},
 	} {
+		if testing.Short() && i%3 != 0 {
+			continue
+		}
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			p := fakeMongo(t)

@@ -75,13 +75,13 @@ func TestMongoRandom(t *testing.T) {
 	leader := p.start(t)
 	leader.awaitLead(t)
 	kills := 0
-	for ctx.Err() == nil {
+	for ctx.Err() == nil || kills < 2 {
 		standby := p.start(t)
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(500+rnd.IntN(2500)) * time.Millisecond):
 		}
-		if rnd.IntN(4) == 0 {
+		if kills > 0 && rnd.IntN(4) == 0 {
 			leader.stop(t, syscall.SIGTERM)
 		} else {
 			check(t, leader.cmd.Process.Kill())

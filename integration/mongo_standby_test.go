@@ -16,6 +16,7 @@ import (
 
 	"botwatch/classifier"
 	"botwatch/classifier/model"
+	"botwatch/integration/mongotest"
 	"botwatch/simulate"
 	"botwatch/store"
 )
@@ -71,7 +72,16 @@ func TestMongoStandby(t *testing.T) {
 	// A leader that is paused amid its work.
 	third := p.start(t)
 	await(t, "stand by", patience, func() (bool, string) { return third.said("standing by for the daemon"), third.text() })
+	hold, arrived := make(chan struct{}), make(chan mongotest.Command, 1)
+	p.fake.Inject(mongotest.Rule{App: daemonApp, Times: 1, Arrived: arrived, Hold: hold, Match: func(c mongotest.Command) bool {
+		return c.Name == "update" && c.Coll == "predictions"
+	}})
 	put(2, 0, 400)
+	select { // a write is under way
+	case <-arrived:
+	case <-time.After(patience):
+		t.Fatal("the leader writes nothing")
+	}
 	check(t, second.cmd.Process.Signal(syscall.SIGSTOP))
 	paused := time.Now()
 	put(3, 0, 300)
@@ -87,6 +97,8 @@ func TestMongoStandby(t *testing.T) {
 		return all
 	}
 	before := stored()
+	close(hold) // the old leader's write comes late
+	time.Sleep(200 * time.Millisecond)
 	check(t, second.cmd.Process.Signal(syscall.SIGCONT))
 	await(t, "stand by", patience, func() (bool, string) { return strings.Contains(second.text(), "standing by"), second.text() })
 	for id, doc := range stored() {
@@ -110,7 +122,10 @@ func TestMongoStandby(t *testing.T) {
 // history says what it changed, and the stream goes on meanwhile.
 func TestMongoModel(t *testing.T) {
 	t.Parallel()
-	const accounts = 3000
+	accounts := 3000
+	if testing.Short() {
+		accounts = 500
+	}
 	p := fakeMongo(t)
 	s := p.open(t)
 	p.look = s
