@@ -17,7 +17,7 @@ func (s *Store) needed() map[string][]string {
 	if !s.opts.ProtectAccounts {
 		accounts = append(accounts, "insert", "update", "remove")
 	}
-	ours := []string{"find", "insert", "update", "remove", "createIndex"}
+	ours := []string{"find", "insert", "update", "remove", "createIndex", "listIndexes"}
 	all := map[string][]string{}
 	add := func(db, coll string, actions []string) { all[db+"."+coll] = actions }
 	add(s.source.Name(), s.opts.Names.Accounts, accounts)
