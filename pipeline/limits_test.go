@@ -12,6 +12,34 @@ import (
 	"botwatch/store/memory"
 )
 
+func TestBounds(t *testing.T) {
+	rule(t, "a stalled store stops the reading", func(t *testing.T) {
+		s := newStore()
+		b := start(t, s, func(o *pipeline.Options) { o.QueueItems, o.BatchItems = 64, 8 })
+		release := make(chan struct{})
+		s.SetFaults(memory.Faults{Call: func(c memory.Call) (f memory.Fault) {
+			if c.Op == memory.OpWrite {
+				f.Stall = release
+			}
+			return f
+		}})
+		for i := range 2000 {
+			b.put(i, fixture.Doc(10, 2, false))
+		}
+		time.Sleep(20 * time.Second)
+		if items, _, flying := b.p.Load(); items > 64 || flying > 2*8 {
+			t.Errorf("%d wait, %d in flight; want at most 64 and 16", items, flying)
+		}
+		close(release)
+		settle()
+		for i := range 2000 {
+			if b.stored(i) == nil {
+				t.Fatalf("account %d has no prediction", i)
+			}
+		}
+	})
+}
+
 func TestBoundInBytes(t *testing.T) {
 	rule(t, "accounts that grow while they wait stop the reading", func(t *testing.T) {
 		const most = 256 << 10
