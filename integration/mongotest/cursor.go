@@ -51,7 +51,7 @@ type cursor struct {
 
 func (cs *cursors) init() { cs.byID = map[int64]*cursor{} }
 
-// add gives a cursor its number.
+// add gives a cursor its number. It is in use until give.
 func (cs *cursors) add(c *cursor) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -59,7 +59,7 @@ func (cs *cursors) add(c *cursor) {
 		c.id = rand.Int64()
 	}
 	c.killed = make(chan struct{})
-	c.used = time.Now()
+	c.used, c.busy = time.Now(), true
 	cs.byID[c.id] = c
 }
 
@@ -237,6 +237,7 @@ func (s *Server) answer(call *call, c *cursor, n int64, single bool) (value.Doc,
 	}
 	c.session = call.session.key()
 	s.cursors.add(c)
+	defer s.cursors.give(c, true) // once its token is read
 	return c.batch("firstBatch", docs, c.id), nil
 }
 
@@ -278,7 +279,7 @@ func (s *Server) getMore(c *call) (value.Doc, error) {
 		s.cursors.give(cur, false)
 		return nil, err
 	}
-	s.cursors.give(cur, more)
+	defer s.cursors.give(cur, more) // once its token is read
 	open := cur.id
 	if !more {
 		open = 0
